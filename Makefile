@@ -1,0 +1,110 @@
+# The front door. CMakeLists.txt knows how to build; this only calls it with good defaults.
+# `make help` tells what there is.
+SHELL := /bin/bash
+BUILD ?= build
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+WERROR ?= OFF
+
+# With RSTREAM_BROKER_URI a broker that runs already is used, else a private one is started.
+with_broker = $(if $(RSTREAM_BROKER_URI),,test/broker/with-broker --)
+broker_ready = $(if $(RSTREAM_BROKER_URI),,test/broker/broker prepare)
+
+# $(call build,FOLDER[,OPTIONS[,TARGETS]])
+define build
+@command -v cmake >/dev/null || { echo "cmake is missing; as root: make deps" >&2; exit 1; }
+@generator=$$([ -e $(1)/CMakeCache.txt ] || ! command -v ninja >/dev/null || echo -GNinja); \
+  cmake -S . -B $(1) $$generator --log-level=WARNING -DRSTREAM_WERROR=$(WERROR) $(2) \
+  >$(1).log 2>&1 || { cat $(1).log >&2; exit 1; }; rm -f $(1).log
+@cmake --build $(1) -j$(JOBS) $(if $(3),--target $(3))
+endef
+
+# $(call tests,FOLDER,LABELS)
+tests = ctest --test-dir $(1) -j$(JOBS) --output-on-failure --no-tests=error $(if $(2),-L '$(2)')
+
+all: ## builds everything into build/
+	$(call build,$(BUILD))
+
+deps: ## installs the Debian packages that building and testing need
+	test/tools/deps build test bench lint
+
+demo: ## builds, starts a private broker, publishes, consumes and verifies 1,000,000 messages
+	@test/tools/deps build test bench
+	@$(broker_ready)
+	$(call build,$(BUILD),,rstream-perf)
+	$(with_broker) $(BUILD)/rstream-perf --messages 1000000 --verify $(DEMO_ARGS)
+
+check: ## every test: unit, scripted broker, real broker, samples, ABI
+	@test/tools/deps build test bench
+	@$(broker_ready)
+	$(call build,$(BUILD))
+	$(with_broker) $(call tests,$(BUILD))
+
+unit: ## the tests that need no broker
+	$(call build,$(BUILD),,tests)
+	$(call tests,$(BUILD),^(unit|client)$$)
+
+integration: ## the tests on a real broker
+	@$(broker_ready)
+	$(call build,$(BUILD),,tests)
+	$(with_broker) $(call tests,$(BUILD),^integration$$)
+
+asan: ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
+	@test/tools/deps build test
+	@$(broker_ready)
+	$(call build,$(BUILD)-asan,$(sanitized) -DRSTREAM_SANITIZE=address)
+	$(with_broker) $(call tests,$(BUILD)-asan,^(unit|client|integration)$$)
+
+tsan: ## all tests with ThreadSanitizer
+	@test/tools/deps build test
+	@$(broker_ready)
+	$(call build,$(BUILD)-tsan,$(sanitized) -DRSTREAM_SANITIZE=thread)
+	$(with_broker) setarch -R $(call tests,$(BUILD)-tsan,^(unit|client|integration)$$)
+
+sanitized = -DRSTREAM_BUILD_SHARED=OFF -DRSTREAM_BUILD_SAMPLES=OFF -DRSTREAM_BUILD_BENCH=OFF
+
+lint: ## layers, shell scripts, format, clang-tidy
+	@test/tools/deps build lint
+	@status=0; for check in layers scripts format 'tidy $(BUILD)/tidy'; do \
+	  echo "lint: $$check"; test/lint/$$check || status=1; done; exit $$status
+
+format: ## lets clang-format rewrite the sources
+	@test/tools/deps lint
+	test/lint/format --fix
+
+bench: ## benchmarks against the ceiling of this machine and broker
+	@test/tools/deps build test bench
+	@$(broker_ready)
+	$(call build,$(BUILD))
+	$(with_broker) bench/run.sh $(BUILD)
+
+abi-update: ## writes down the exported symbols and struct layouts as they are now
+	$(call build,$(BUILD))
+	BUILD=$(BUILD) test/abi/symbols --update
+	test/abi/layout --update
+
+install: all ## into DESTDIR and PREFIX (/usr/local)
+	cmake --install $(BUILD) --prefix $(PREFIX)
+
+docs: ## the API reference, into build/docs
+	@test/tools/deps docs
+	@mkdir -p $(BUILD)/docs
+	BUILD=$(BUILD) doxygen lib/package/Doxyfile
+	@! grep -E 'Member .*\(function\) .* is not documented' $(BUILD)/docs/warnings
+	@echo "see $(BUILD)/docs/html/index.html"
+
+broker-up: ## a private broker for playing: [NODES=3] [TLS=1] [BROKER=4.0|4.3]
+	@test/broker/broker up $(addprefix --nodes ,$(NODES)) $(if $(TLS),--tls) \
+	  $(addprefix --version ,$(BROKER))
+
+broker-down: ## stops it
+	@test/broker/broker down
+
+clean: ## removes what was built
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: all deps demo check unit integration asan tsan lint format bench abi-update install \
+  docs broker-up broker-down clean help

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "histogram.h"
+#include "verify.h"
+#include "worker.h"
+
+namespace perf {
+
+struct consume_load;
+
+// One consumer.
+struct subscriber {
+  consume_load *load = nullptr;
+  rstream_consumer *consumer = nullptr;
+  std::atomic<uint64_t> count = 0;  // messages
+  uint64_t look_at = 1;  // the next count at which there is more to do than counting
+  uint64_t target = UINT64_MAX;  // messages to see, once that is known
+  verifier *verify = nullptr;
+  bool open = false;
+  bool reached = false;
+  bool closed = false;
+};
+
+struct consume_load : worker {
+  uint32_t run = 0;  // see body.h
+  subscriber *subscribers = nullptr;
+  uint32_t open_count = 0;
+  uint32_t reached_count = 0;
+  uint32_t look_step = 1;     // every how many messages a latency is recorded
+  bool own_messages = false;  // what is consumed is published by this run, so that
+                              // latencies mean something
+  bool stopping = false;
+  uv_timer_t deadline;  // of --time with --consume-only
+  bool deadline_open = false;
+  std::atomic<uint64_t> target = UINT64_MAX;  // handed over by consume_set_target()
+  histogram latency;
+};
+
+[[nodiscard]] bool consume_start(consume_load &load, const options &o, uint32_t run);
+// From the main thread: each consumer is done after so many messages.
+void consume_set_target(consume_load &load, uint64_t target);
+uint64_t consume_count(const consume_load &load);
+void consume_release(consume_load &load);
+
+}  // namespace perf

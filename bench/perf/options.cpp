@@ -1,0 +1,229 @@
+#include "options.h"
+
+#include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "body.h"
+
+namespace perf {
+
+namespace {
+
+const char help_text[] =
+    "Usage: rstream-perf [OPTION]...\n"
+    "Publishes to a stream and consumes from it, and tells how fast that went.\n"
+    "\n"
+    "  --uri URI          rabbitmq-stream://user:password@host:port/vhost\n"
+    "                     (default: $RSTREAM_BROKER_URI, else guest at localhost:5552)\n"
+    "  --stream NAME      created when missing, and then deleted at the end "
+    "(rstream-perf)\n"
+    "  --producers N      (1)\n"
+    "  --consumers N      each reads the whole stream (1)\n"
+    "  --size BYTES       of a message (10)\n"
+    "  --messages N       to publish, over all producers; or for each consumer to read "
+    "with\n"
+    "                     --consume-only (1000000)\n"
+    "  --time SECONDS     publish, or with --consume-only read, for so long instead\n"
+    "  --rate N           messages per second over all producers, each due at a fixed "
+    "time from\n"
+    "                     which its latency is counted (default: as fast as the confirms "
+    "allow)\n"
+    "  --batch-size N     messages per Publish frame (default: what a loop turn brings)\n"
+    "  --confirms N       messages of one producer that may wait for their confirm "
+    "(10000)\n"
+    "  --credits N        chunks the broker may send ahead to a consumer (10)\n"
+    "  --offset WHERE     first, last, next, a number, or timestamp:MS since 1970\n"
+    "                     (next; first with --consume-only)\n"
+    "  --publish-only     no consumers\n"
+    "  --consume-only     no producers\n"
+    "  --chunk-callback   take messages chunk by chunk instead of one callback for each\n"
+    "  --verify           number and fill each message, and check that every confirmed "
+    "one is\n"
+    "                     consumed once, in order and unchanged; takes --size 6 at "
+    "least\n"
+    "  --json             one JSON object on stdout; the table goes to stderr then\n"
+    "  --keep             do not delete the stream\n"
+    "  --help\n"
+    "\n"
+    "Progress goes to stderr once per second. The exit status is 0 if everything asked "
+    "for was\n"
+    "done: all published, confirmed, consumed, and with --verify found right. It is 1 if "
+    "not, also\n"
+    "when nothing moved for 30 seconds or a signal ended it early, and 2 for wrong "
+    "options.\n";
+
+constexpr uint32_t most_handles = 1000;
+// A frame of 1 MiB less what surrounds the body. The library refuses what the broker's
+// own limit does not allow.
+constexpr uint32_t largest_size = (1 << 20) - 21;
+constexpr uint64_t most_messages = UINT64_C(1) << 44;
+
+struct parser {
+  options &o;
+  bool messages_given = false;
+  bool producers_given = false;
+  bool consumers_given = false;
+  bool publish_only = false;
+  bool consume_only = false;
+  bool wrong = false;
+};
+
+void complain(parser &p, const char *name, const char *text) {
+  if (!p.wrong) fprintf(stderr, "rstream-perf: %s %s\n", name, text);
+  p.wrong = true;
+}
+
+uint64_t number(parser &p, const char *name, const char *text, uint64_t low,
+                uint64_t high) {
+  char *end = nullptr;
+  errno = 0;
+  unsigned long long value = strtoull(text, &end, 10);
+  bool digits = text[0] >= '0' && text[0] <= '9' && *end == 0 && errno == 0;
+  if (digits && value >= low && value <= high) return value;
+  char range[96];
+  snprintf(range, sizeof range, "takes a number from %" PRIu64 " to %" PRIu64, low, high);
+  complain(p, name, range);
+  return low;
+}
+
+uint32_t number32(parser &p, const char *name, const char *text, uint32_t low,
+                  uint32_t high) {
+  return static_cast<uint32_t>(number(p, name, text, low, high));
+}
+
+void parse_offset(parser &p, const char *name, const char *text) {
+  static const char stamp[] = "timestamp:";
+  if (strcmp(text, "first") == 0) {
+    p.o.offset_type = RSTREAM_OFFSET_FIRST;
+  } else if (strcmp(text, "last") == 0) {
+    p.o.offset_type = RSTREAM_OFFSET_LAST;
+  } else if (strcmp(text, "next") == 0) {
+    p.o.offset_type = RSTREAM_OFFSET_NEXT;
+  } else if (strncmp(text, stamp, sizeof stamp - 1) == 0) {
+    p.o.offset_type = RSTREAM_OFFSET_TIMESTAMP;
+    p.o.timestamp_ms =
+        static_cast<int64_t>(number(p, name, text + sizeof stamp - 1, 0, INT64_MAX));
+  } else if (text[0] >= '0' && text[0] <= '9') {
+    p.o.offset_type = RSTREAM_OFFSET_OFFSET;
+    p.o.offset_value = number(p, name, text, 0, UINT64_MAX);
+  } else {
+    complain(p, name, "takes first, last, next, a number, or timestamp:MS");
+  }
+}
+
+bool parse_flag(parser &p, const char *name) {
+  const struct {
+    const char *name;
+    bool *flag;
+  } flags[] = {
+      {"--publish-only", &p.publish_only},
+      {"--consume-only", &p.consume_only},
+      {"--chunk-callback", &p.o.chunk_callback},
+      {"--verify", &p.o.verify},
+      {"--json", &p.o.json},
+      {"--keep", &p.o.keep},
+  };
+  for (const auto &f : flags) {
+    if (strcmp(name, f.name) != 0) continue;
+    *f.flag = true;
+    return true;
+  }
+  return false;
+}
+
+bool parse_value(parser &p, const char *name, const char *value) {
+  options &o = p.o;
+  if (strcmp(name, "--uri") == 0) {
+    o.uri = value;
+  } else if (strcmp(name, "--stream") == 0) {
+    o.stream = value;
+  } else if (strcmp(name, "--producers") == 0) {
+    o.producers = number32(p, name, value, 0, most_handles);
+    p.producers_given = true;
+  } else if (strcmp(name, "--consumers") == 0) {
+    o.consumers = number32(p, name, value, 0, most_handles);
+    p.consumers_given = true;
+  } else if (strcmp(name, "--size") == 0) {
+    o.size = number32(p, name, value, 0, largest_size);
+  } else if (strcmp(name, "--messages") == 0) {
+    o.messages = number(p, name, value, 1, most_messages);
+    p.messages_given = true;
+  } else if (strcmp(name, "--time") == 0) {
+    o.time_s = number32(p, name, value, 1, 7 * 24 * 3600);
+  } else if (strcmp(name, "--rate") == 0) {
+    o.rate = number(p, name, value, 1, 100000000);
+  } else if (strcmp(name, "--batch-size") == 0) {
+    o.batch_size = number32(p, name, value, 1, 1 << 24);
+  } else if (strcmp(name, "--confirms") == 0) {
+    o.confirms = number32(p, name, value, 1, 1 << 24);
+  } else if (strcmp(name, "--credits") == 0) {
+    o.credits = static_cast<uint16_t>(number(p, name, value, 1, INT16_MAX));
+  } else if (strcmp(name, "--offset") == 0) {
+    parse_offset(p, name, value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// What can only be judged with all options known.
+void settle(parser &p) {
+  options &o = p.o;
+  if (p.publish_only && p.consume_only) {
+    complain(p, "--publish-only", "and --consume-only exclude each other");
+  }
+  if (p.publish_only && p.consumers_given && o.consumers > 0) {
+    complain(p, "--publish-only", "and --consumers exclude each other");
+  }
+  if (p.consume_only && p.producers_given && o.producers > 0) {
+    complain(p, "--consume-only", "and --producers exclude each other");
+  }
+  if (p.publish_only) o.consumers = 0;
+  if (p.consume_only) o.producers = 0;
+  if (o.producers == 0 && o.consumers == 0)
+    complain(p, "nothing", "to do: no producers, no consumers");
+  if (o.time_s > 0 && p.messages_given)
+    complain(p, "--messages", "and --time exclude each other");
+  if (o.time_s > 0) o.messages = 0;
+  if (o.offset_type == RSTREAM_OFFSET_DEFAULT) {
+    o.offset_type = o.producers > 0 ? RSTREAM_OFFSET_NEXT : RSTREAM_OFFSET_FIRST;
+  }
+  if (!o.verify || o.producers == 0) return;
+  if (o.size < verified_body_least) {
+    complain(p, "--verify",
+             "needs --size 6 or more: each body carries a number of 4 bytes, its "
+             "producer and a check byte");
+  }
+  if (o.producers > verified_producers_most)
+    complain(p, "--verify", "allows 256 producers at most");
+  if (o.messages / o.producers >= verified_sequences_most) {
+    complain(p, "--verify", "counts up to 4294967295 messages per producer");
+  }
+}
+
+}  // namespace
+
+parse_result options_parse(options &o, int argc, char **argv) {
+  parser p{.o = o};
+  const char *uri = getenv("RSTREAM_BROKER_URI");
+  if (uri != nullptr && *uri != 0) o.uri = uri;
+  for (int i = 1; i < argc && !p.wrong; i++) {
+    const char *name = argv[i];
+    if (strcmp(name, "--help") == 0) return parse_result::help;
+    if (parse_flag(p, name)) continue;
+    if (i + 1 == argc) {
+      complain(p, name, "is not an option, or lacks its value; see --help");
+    } else if (!parse_value(p, name, argv[++i])) {
+      complain(p, name, "is not an option; see --help");
+    }
+  }
+  if (!p.wrong) settle(p);
+  return p.wrong ? parse_result::wrong : parse_result::run;
+}
+
+void options_help() { fputs(help_text, stdout); }
+
+}  // namespace perf

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+
+#include <rstream/rstream.h>
+
+namespace perf {
+
+struct options {
+  const char *uri = nullptr;  // nullptr: the library's default
+  const char *stream = "rstream-perf";
+  uint32_t producers = 1;
+  uint32_t consumers = 1;
+  uint32_t size = 10;           // of a body, bytes
+  uint64_t messages = 1000000;  // over all producers; for each consumer; 0 with --time
+  uint32_t time_s = 0;
+  uint64_t rate = 0;  // messages per second over all producers; 0: as fast as it goes
+  uint32_t batch_size = 0;  // messages per Publish frame; 0: the library's default
+  uint32_t confirms = 10000;
+  uint16_t credits = 10;
+  rstream_offset_type offset_type = RSTREAM_OFFSET_DEFAULT;
+  uint64_t offset_value = 0;
+  int64_t timestamp_ms = 0;
+  bool chunk_callback = false;
+  bool verify = false;
+  bool json = false;
+  bool keep = false;
+};
+
+enum class parse_result { run, help, wrong };
+
+// Complains on stderr when something is wrong. The strings are those of argv and the
+// environment.
+[[nodiscard]] parse_result options_parse(options &o, int argc, char **argv);
+
+void options_help();
+
+}  // namespace perf

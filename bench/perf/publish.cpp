@@ -1,0 +1,288 @@
+#include "publish.h"
+
+#include <algorithm>
+#include <bit>
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+
+#include "body.h"
+
+namespace perf {
+
+namespace {
+
+constexpr uint32_t unpaced_stamp_step = 64;
+// Above this rate messages fall due together, each millisecond, instead of one by one.
+constexpr uint64_t single_rate_most = 1000;
+constexpr uint64_t grid_us = 1000;
+
+void check_done(publish_load &load);
+
+// Message `k` of a producer is message k * producers + index of all, and those are spread
+// evenly.
+uint64_t due_of(const publisher &p, uint64_t k) {
+  const options &o = *p.load->opt;
+  uint64_t after = (k * o.producers + p.index) * 1000000 / o.rate;
+  if (o.rate > single_rate_most) after = (after + grid_us - 1) / grid_us * grid_us;
+  return p.load->start_us + after;
+}
+
+void stamp(publisher &p, uint64_t time_us) {
+  publish_load &load = *p.load;
+  uint32_t cut = static_cast<uint32_t>(time_us);
+  p.stamps[p.sent >> load.stamp_shift & p.stamp_mask] = cut;
+  if (load.opt->verify) {
+    verified_body_write(
+        p.body, load.opt->size,
+        {static_cast<uint32_t>(p.sent), static_cast<uint8_t>(p.index), cut});
+  } else if (load.opt->size >= plain_stamp_least) {
+    plain_body_stamp(p.body, cut);
+  }
+}
+
+// Sends as much as is allowed, and under --rate due. This is the loop that gets measured.
+void fill(publisher &p) {
+  publish_load &load = *p.load;
+  const uint64_t before = p.sent;
+  const uint64_t now = load.paced ? now_us() : 0;
+  const uint64_t step_mask = load.stamp_step - 1;
+  const size_t size = load.opt->size;
+  p.blocked = false;
+  while (p.sent < p.quota) {
+    if (load.paced) {
+      uint64_t due = due_of(p, p.sent);
+      if (due > now) break;
+      stamp(p, due);
+    } else if ((p.sent & step_mask) == 0) {
+      stamp(p, now_us());
+    }
+    int rc = rstream_producer_send_bytes(p.producer, p.body, size, nullptr);
+    if (rc != 0) {
+      p.blocked = rc == RSTREAM_EAGAIN;
+      if (!p.blocked) worker_fail(load, "publishing: %s", rstream_error_text(rc));
+      break;
+    }
+    p.sent++;
+  }
+  add(load.published, p.sent - before);
+}
+
+void pace(publish_load &load) {
+  uint64_t next = UINT64_MAX;
+  for (uint32_t i = 0; i < load.opt->producers && !load.failed; i++) {
+    publisher &p = load.publishers[i];
+    if (!p.blocked) fill(p);
+    // A blocked one goes on in on_writable.
+    if (!p.blocked && p.sent < p.quota) next = std::min(next, due_of(p, p.sent));
+  }
+  if (next != UINT64_MAX && !load.stopping && !load.failed)
+    pacer_wake_at(load.pace, next);
+}
+
+void on_due(void *user) { pace(*static_cast<publish_load *>(user)); }
+
+void on_writable(rstream_producer *, void *user) {
+  publisher &p = *static_cast<publisher *>(user);
+  publish_load &load = *p.load;
+  p.blocked = false;
+  if (load.paced) {
+    pace(load);
+  } else {
+    fill(p);
+  }
+}
+
+void record_confirmed(publisher &p, const rstream_confirms &confirms) {
+  publish_load &load = *p.load;
+  const uint32_t now = static_cast<uint32_t>(now_us());
+  const uint64_t step_mask = load.stamp_step - 1;
+  for (size_t i = 0; i < confirms.count; i++) {
+    uint64_t sequence = confirms.ids[i] - 1;  // ids begin at 1 and grow by 1
+    if ((sequence & step_mask) != 0) continue;
+    histogram_add(load.confirm_latency,
+                  now - p.stamps[sequence >> load.stamp_shift & p.stamp_mask]);
+  }
+  if (!load.opt->verify) return;
+  for (size_t i = 0; i < confirms.count; i++) {
+    uint64_t id = confirms.ids[i];
+    if (id == 0 || id > p.sent) {
+      worker_fail(load, "outcome for message %" PRIu64 ", which was never sent", id);
+    } else if (sequence_add(p.confirmed, id - 1) != add_result::added) {
+      worker_fail(load, "second outcome for message %" PRIu64 ", or out of memory", id);
+    }
+  }
+}
+
+void on_confirm(rstream_producer *, const rstream_confirms *confirms, void *user) {
+  publisher &p = *static_cast<publisher *>(user);
+  publish_load &load = *p.load;
+  if (confirms->status == 0) {
+    record_confirmed(p, *confirms);
+    add(load.confirmed, confirms->count);
+  } else {
+    if (value_of(load.errored) == 0) {
+      fprintf(stderr, "rstream-perf: messages were refused: %s\n",
+              rstream_error_text(confirms->status));
+    }
+    add(load.errored, confirms->count);
+  }
+  p.settled += confirms->count;
+  load.settled += confirms->count;
+  check_done(load);
+}
+
+void check_done(publish_load &load) {
+  if (stage_of(load) != stage::running) return;
+  if (load.settled < value_of(load.published)) return;
+  for (uint32_t i = 0; i < load.opt->producers; i++) {
+    const publisher &p = load.publishers[i];
+    if (p.sent < p.quota || p.settled < p.sent) return;
+  }
+  worker_finish(load);
+}
+
+void send_no_more(publish_load &load) {
+  for (uint32_t i = 0; i < load.opt->producers; i++) {
+    load.publishers[i].quota = load.publishers[i].sent;
+  }
+}
+
+void on_deadline(uv_timer_t *timer) {
+  publish_load &load = *static_cast<publish_load *>(timer->data);
+  send_no_more(load);
+  check_done(load);
+}
+
+void on_end_early(rstream_env *, void *arg) {
+  publish_load &load = *static_cast<publish_load *>(arg);
+  send_no_more(load);
+  check_done(load);
+}
+
+void begin(publish_load &load) {
+  worker_clock(load);
+  worker_run(load);
+  if (load.opt->time_s > 0) {
+    uv_timer_start(&load.deadline, on_deadline, load.opt->time_s * UINT64_C(1000), 0);
+  }
+  if (load.paced) {
+    pace(load);
+    return;
+  }
+  for (uint32_t i = 0; i < load.opt->producers; i++) fill(load.publishers[i]);
+  check_done(load);  // there may be nothing to do
+}
+
+void on_state(rstream_producer *, const rstream_state *state, void *user) {
+  publisher &p = *static_cast<publisher *>(user);
+  publish_load &load = *p.load;
+  if (state->state == RSTREAM_STATE_CLOSED) {
+    worker_fail(load, "producer: %s", state->text);
+    return;
+  }
+  if (state->state != RSTREAM_STATE_OPEN || p.open) return;
+  p.open = true;
+  if (++load.open_count == load.opt->producers && !load.stopping) begin(load);
+}
+
+uint64_t quota_of(const options &o, uint32_t index) {
+  if (o.time_s > 0) return o.verify ? verified_sequences_most : UINT64_MAX;
+  return o.messages / o.producers + (index < o.messages % o.producers ? 1 : 0);
+}
+
+bool publisher_init(publisher &p, publish_load &load, uint32_t index) {
+  const options &o = *load.opt;
+  p.load = &load;
+  p.index = index;
+  p.quota = quota_of(o, index);
+  // One more than may be in flight: the next message is stamped before it is accepted.
+  uint64_t stamps = std::bit_ceil(uint64_t{o.confirms} / load.stamp_step + 2);
+  p.stamp_mask = stamps - 1;
+  p.stamps = static_cast<uint32_t *>(calloc(stamps, sizeof *p.stamps));
+  p.body = static_cast<uint8_t *>(malloc(o.size + 1));
+  if (p.stamps == nullptr || p.body == nullptr) return false;
+  plain_body_fill(p.body, o.size, load.run);
+  return true;
+}
+
+int producer_open(publisher &p) {
+  publish_load &load = *p.load;
+  const options &o = *load.opt;
+  rstream_producer_options po;
+  rstream_producer_options_init(&po);
+  po.stream = o.stream;
+  po.on_confirm = on_confirm;
+  po.on_writable = on_writable;
+  po.on_state = on_state;
+  po.user = &p;
+  po.max_messages_in_flight = o.confirms;
+  po.max_batch_messages = o.batch_size;
+  po.close_timeout_ms = 5000;
+  return rstream_producer_open(&p.producer, load.env, &po);
+}
+
+void publish_open(worker &w) {
+  publish_load &load = static_cast<publish_load &>(w);
+  int rc = uv_timer_init(&load.loop, &load.deadline);
+  load.deadline.data = &load;
+  load.deadline_open = rc == 0;
+  if (rc == 0 && load.paced) rc = pacer_init(load.pace, &load.loop, on_due, &load);
+  if (rc != 0) {
+    worker_fail(load, "timer: %s", rstream_error_text(rc));
+    return;
+  }
+  for (uint32_t i = 0; i < load.opt->producers && !load.failed; i++) {
+    rc = producer_open(load.publishers[i]);
+    if (rc != 0)
+      worker_fail(load, "opening a producer: %s", rstream_env_error_text(load.env));
+  }
+}
+
+void publish_stop(worker &w) {
+  publish_load &load = static_cast<publish_load &>(w);
+  load.stopping = true;
+  send_no_more(load);
+  pacer_close(load.pace);
+  if (load.deadline_open)
+    uv_close(reinterpret_cast<uv_handle_t *>(&load.deadline), nullptr);
+}
+
+}  // namespace
+
+bool publish_start(publish_load &load, const options &o, uint32_t run) {
+  load.opt = &o;
+  load.run = run;
+  load.open = publish_open;
+  load.stop = publish_stop;
+  load.paced = o.rate > 0;
+  load.stamp_step = o.rate > 0 || o.verify ? 1 : unpaced_stamp_step;
+  load.stamp_shift = static_cast<uint32_t>(std::countr_zero(load.stamp_step));
+  load.publishers =
+      static_cast<publisher *>(calloc(o.producers, sizeof *load.publishers));
+  bool enough = load.publishers != nullptr;
+  for (uint32_t i = 0; enough && i < o.producers; i++) {
+    load.publishers[i] = publisher();
+    enough = publisher_init(load.publishers[i], load, i);
+  }
+  if (!enough) worker_fail(load, "out of memory");
+  return enough && worker_start(load, "rstream-perf publish");
+}
+
+void publish_end_early(publish_load &load) {
+  if (rstream_env_post(load.env, on_end_early, &load) != 0) {
+    fputs("rstream-perf: can't reach the producers\n", stderr);
+  }
+}
+
+void publish_release(publish_load &load) {
+  for (uint32_t i = 0; load.publishers != nullptr && i < load.opt->producers; i++) {
+    free(load.publishers[i].stamps);
+    free(load.publishers[i].body);
+    sequence_release(load.publishers[i].confirmed);
+  }
+  free(load.publishers);
+  load.publishers = nullptr;
+}
+
+}  // namespace perf

@@ -1,0 +1,358 @@
+#include "run.h"
+
+#include <unistd.h>
+#include <csignal>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+
+#include "report.h"
+
+namespace perf {
+
+namespace {
+
+constexpr int step_ms = 50;
+constexpr uint64_t second_us = 1000000;
+constexpr uint64_t stall_us = 30 * second_us;
+constexpr uint64_t stop_us = 10 * second_us;  // for a worker to close everything
+constexpr uint64_t linger_us =
+    300 * UINT64_C(1000);  // listening for messages that should not come
+
+volatile sig_atomic_t interrupts = 0;
+
+void on_signal(int) {
+  if (interrupts > 0) _exit(130);  // the second time
+  interrupts = 1;
+}
+
+// The main thread: steps an environment of its own, which creates and deletes the stream,
+// and looks at what the workers tell. They do the work.
+struct session {
+  explicit session(const options &asked) : o(asked) {}
+
+  const options &o;
+  rstream_env *env = nullptr;
+  bool created = false;
+  bool failed = false;
+  publish_load publish;
+  consume_load consume;
+  bool publishing = false;  // the worker was started
+  bool consuming = false;
+  bool interrupted = false;
+  bool stalled = false;
+  progress last;  // as of the last line
+  uint64_t moved_count = 0;
+  uint64_t moved_us = 0;  // when anything last moved
+
+  // The answer to the request at hand.
+  bool answered = false;
+  int status = 0;
+  bool empty = false;
+  char text[200] = "";
+};
+
+__attribute__((format(printf, 2, 3))) bool fail(session &s, const char *format, ...) {
+  s.failed = true;
+  va_list args;
+  va_start(args, format);
+  fputs("rstream-perf: ", stderr);
+  vfprintf(stderr, format, args);
+  fputc('\n', stderr);
+  va_end(args);
+  return false;
+}
+
+// ---- requests of the main thread
+// ----------------------------------------------------------
+
+void on_result(rstream_env *, int status, const char *text, void *user) {
+  session &s = *static_cast<session *>(user);
+  s.answered = true;
+  s.status = status;
+  snprintf(s.text, sizeof s.text, "%s", text);
+}
+
+void on_stats(rstream_env *, int status, const rstream_stream_statistics *statistics,
+              void *user) {
+  session &s = *static_cast<session *>(user);
+  s.answered = true;
+  s.status = status;
+  s.empty =
+      status == 0 && statistics->last_chunk_id < 0 && statistics->first_chunk_id < 0;
+  snprintf(s.text, sizeof s.text, "%s", rstream_error_text(status));
+}
+
+// The library's own deadlines end it. `rc` is what the request returned.
+bool await_answer(session &s, int rc) {
+  if (rc != 0) return fail(s, "%s", rstream_env_error_text(s.env));
+  s.answered = false;
+  while (!s.answered) {
+    if (rstream_env_run(s.env, step_ms) != 0) return fail(s, "the environment is gone");
+  }
+  return true;
+}
+
+bool create_stream(session &s) {
+  if (!await_answer(s, rstream_stream_create(s.env, s.o.stream, nullptr, on_result, &s)))
+    return false;
+  s.created = s.status == 0;
+  // With other arguments than ours it exists as well.
+  if (s.created || s.status == RSTREAM_BROKER_STREAM_EXISTS ||
+      s.status == RSTREAM_BROKER_PRECONDITION_FAILED) {
+    return true;
+  }
+  return fail(s, "%s: %s", s.o.stream, s.text);
+}
+
+// Who publishes and consumes takes what it consumes for its own. That holds from `next`
+// on, or in a stream that was empty.
+bool check_start(session &s) {
+  const options &o = s.o;
+  if (s.created || o.producers == 0 || o.consumers == 0) return true;
+  if (o.offset_type == RSTREAM_OFFSET_NEXT) return true;
+  if (!await_answer(s, rstream_stream_stats(s.env, o.stream, on_stats, &s))) return false;
+  if (s.status != 0) return fail(s, "%s: %s", o.stream, s.text);
+  if (s.empty) return true;
+  return fail(s, "%s has messages already: use --offset next, or --consume-only",
+              o.stream);
+}
+
+void delete_stream(session &s) {
+  if (!s.created || s.o.keep) return;
+  if (!await_answer(s, rstream_stream_delete(s.env, s.o.stream, on_result, &s))) return;
+  if (s.status != 0) fail(s, "deleting %s: %s", s.o.stream, s.text);
+}
+
+void on_closed(rstream_env *, void *user) { *static_cast<bool *>(user) = true; }
+
+void close_env(session &s) {
+  bool closed = false;
+  uint64_t limit = now_us() + stop_us;
+  if (rstream_env_close(s.env, on_closed, &closed) != 0) return;
+  while (!closed && now_us() < limit) {
+    if (rstream_env_run(s.env, step_ms) != 0) break;
+  }
+  if (!closed) fail(s, "the environment did not close");
+}
+
+// ---- watching the workers
+// -----------------------------------------------------------------
+
+progress progress_now(const session &s) {
+  progress p;
+  p.start_us = s.last.start_us;
+  p.line_us = now_us();
+  p.published = value_of(s.publish.published);
+  p.confirmed = value_of(s.publish.confirmed);
+  p.errored = value_of(s.publish.errored);
+  p.consumed = consume_count(s.consume);
+  return p;
+}
+
+// What was published is still confirmed and consumed, so that the figures stay true.
+void interrupt(session &s) {
+  if (s.interrupted) return;
+  s.interrupted = true;
+  fail(s, "interrupted, ending");
+  if (s.publishing) {
+    publish_end_early(s.publish);
+  } else if (s.consuming) {
+    consume_set_target(s.consume, 0);
+  }
+}
+
+// Steps the own environment once, prints a line when a second has passed. False when it
+// is time to give up.
+bool watch(session &s) {
+  if (rstream_env_run(s.env, step_ms) != 0) return fail(s, "the environment is gone");
+  progress now = progress_now(s);
+  uint64_t count = now.published + now.confirmed + now.errored + now.consumed;
+  if (count != s.moved_count) {
+    s.moved_count = count;
+    s.moved_us = now.line_us;
+  }
+  if (now.line_us - s.last.line_us >= second_us) progress_line(s.last, now, s.o);
+  if (interrupts > 0) interrupt(s);
+  // A low rate is allowed its pauses.
+  uint64_t pause_us = s.o.rate > 0 ? 2 * second_us / s.o.rate : 0;
+  bool may_be_quiet = s.o.producers == 0 && s.o.time_s > 0;
+  if (!may_be_quiet && now.line_us - s.moved_us > stall_us + pause_us) {
+    s.stalled = true;
+    return fail(s, "nothing moved for %d seconds",
+                static_cast<int>(stall_us / second_us));
+  }
+  return true;
+}
+
+bool failed(const worker &w) { return stage_of(w) >= stage::finished && w.failed; }
+
+// False also when a worker fails meanwhile.
+bool watch_until(session &s, const worker &w, stage wanted) {
+  while (stage_of(w) < wanted) {
+    if (!watch(s)) return false;
+    if (s.publishing && failed(s.publish)) return false;
+    if (s.consuming && failed(s.consume)) return false;
+  }
+  return !failed(w);
+}
+
+bool start_consumers(session &s, uint32_t run) {
+  if (!consume_start(s.consume, s.o, run)) return fail(s, "%s", s.consume.error);
+  s.consuming = true;
+  // Whatever is published after this is seen.
+  return watch_until(s, s.consume, stage::running);
+}
+
+bool publish_all(session &s, uint32_t run) {
+  if (!publish_start(s.publish, s.o, run)) return fail(s, "%s", s.publish.error);
+  s.publishing = true;
+  return watch_until(s, s.publish, stage::finished);
+}
+
+bool consume_all(session &s) {
+  if (s.publishing) consume_set_target(s.consume, value_of(s.publish.confirmed));
+  while (stage_of(s.consume) < stage::finished) {
+    if (!watch(s)) return false;
+  }
+  uint64_t until = now_us() + linger_us;
+  while (s.o.verify && s.publishing && now_us() < until) {
+    if (!watch(s)) return false;
+  }
+  return true;
+}
+
+uint32_t pick_run() {
+  timespec t;
+  clock_gettime(CLOCK_REALTIME, &t);
+  return static_cast<uint32_t>(t.tv_nsec) ^ static_cast<uint32_t>(t.tv_sec) << 8 ^
+         static_cast<uint32_t>(getpid()) << 16;
+}
+
+bool do_work(session &s) {
+  const options &o = s.o;
+  uint32_t run = pick_run();
+  s.last.start_us = s.last.line_us = s.moved_us = now_us();
+  if (o.consumers > 0 && !start_consumers(s, run)) return false;
+  if (s.interrupted) return false;
+  // When publishing ends badly, what was confirmed until then is still consumed.
+  bool published = o.producers == 0 || publish_all(s, run);
+  if (o.consumers == 0 || s.stalled || failed(s.consume)) return published;
+  return consume_all(s) && published;
+}
+
+// A worker that does not end is left behind with the process.
+void end_worker(session &s, worker &w) {
+  worker_stop(w);
+  uint64_t limit = now_us() + stop_us;
+  while (stage_of(w) != stage::gone) {
+    if (now_us() < limit && rstream_env_run(s.env, step_ms) == 0) continue;
+    fprintf(stderr, "rstream-perf: a worker did not end\n");
+    _exit(1);
+  }
+  uv_thread_join(&w.thread);
+  if (w.failed) fail(s, "%s", w.error);
+  if (w.leaked) fail(s, "the loop was not empty after closing");
+}
+
+// ---- the figures
+// --------------------------------------------------------------------------
+
+void add_verified(result &r, const session &s, const verifier &v) {
+  r.duplicated += v.duplicated;
+  r.out_of_order += v.out_of_order;
+  r.damaged += v.damaged;
+  r.offset_errors += v.offset_errors;
+  if (r.first_problem[0] == 0) r.first_problem = v.first_problem;
+  if (s.o.producers > 0) {
+    for (uint32_t i = 0; i < s.o.producers; i++) {
+      r.lost += sequence_missing(s.publish.publishers[i].confirmed, v.seen[i]);
+    }
+    return;
+  }
+  // Who only reads knows the gaps.
+  for (const sequence_set &seen : v.seen) {
+    if (seen.count == 0) continue;
+    uint64_t from = s.o.offset_type == RSTREAM_OFFSET_FIRST ? 0 : seen.lowest;
+    r.lost += seen.end - from - seen.count;
+  }
+}
+
+double seconds_between(uint64_t from_us, uint64_t to_us) {
+  return to_us > from_us ? static_cast<double>(to_us - from_us) / 1e6 : 0;
+}
+
+result gather(session &s) {
+  result r;
+  r.published = value_of(s.publish.published);
+  r.confirmed = value_of(s.publish.confirmed);
+  r.errored = value_of(s.publish.errored);
+  r.consumed = consume_count(s.consume);
+  if (s.publishing) {
+    r.publish_s = seconds_between(s.publish.start_us, s.publish.end_us);
+    r.publish_cpu = s.publish.cpu;
+    r.confirm_latency = &s.publish.confirm_latency;
+  }
+  if (s.consuming) {
+    uint64_t from_us = s.publishing ? s.publish.start_us : s.consume.start_us;
+    r.consume_s = seconds_between(from_us, s.consume.end_us);
+    r.consume_cpu = s.consume.cpu;
+    if (s.publishing) r.latency = &s.consume.latency;
+  }
+  for (uint32_t i = 0; s.o.verify && s.consuming && i < s.o.consumers; i++) {
+    add_verified(r, s, *s.consume.subscribers[i].verify);
+  }
+  return r;
+}
+
+void judge(session &s, const result &r) {
+  const options &o = s.o;
+  if (r.errored > 0) fail(s, "not all messages were confirmed");
+  if (o.verify &&
+      r.lost + r.duplicated + r.out_of_order + r.damaged + r.offset_errors > 0) {
+    fail(s, "what was consumed is not what was confirmed");
+  }
+}
+
+void report(session &s) {
+  result r = gather(s);
+  judge(s, r);
+  r.ok = !s.failed;
+  report_table(s.o.json ? stderr : stdout, r, s.o);
+  if (s.o.json) report_json(stdout, r, s.o);
+}
+
+void work_and_report(session &s) {
+  if (!do_work(s)) s.failed = true;
+  if (s.publishing) end_worker(s, s.publish);
+  if (s.consuming) end_worker(s, s.consume);
+  report(s);
+  publish_release(s.publish);
+  consume_release(s.consume);
+}
+
+bool open_env(session &s) {
+  char error[200] = "";
+  rstream_env_options eo;
+  fill_env_options(eo, s.o, "rstream-perf");
+  eo.error_text = error;
+  eo.error_text_size = sizeof error;
+  int rc = rstream_env_create(&s.env, nullptr, &eo);
+  return rc == 0 || fail(s, "%s: %s", rstream_error_text(rc), error);
+}
+
+}  // namespace
+
+int run(const options &o) {
+  session s(o);
+  signal(SIGINT, on_signal);
+  signal(SIGTERM, on_signal);
+  if (!open_env(s)) return 1;
+  if (create_stream(s) && check_start(s)) work_and_report(s);
+  delete_stream(s);
+  close_env(s);
+  return s.failed ? 1 : 0;
+}
+
+}  // namespace perf

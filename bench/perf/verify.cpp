@@ -1,0 +1,104 @@
+#include "verify.h"
+
+#include <algorithm>
+#include <bit>
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace perf {
+
+namespace {
+
+bool reserve(sequence_set &set, size_t words) {
+  if (words <= set.word_count) return true;
+  size_t grown = std::max<size_t>({words, set.word_count * 2, 1024});
+  void *memory = realloc(set.words, grown * sizeof *set.words);
+  if (memory == nullptr) return false;
+  set.words = static_cast<uint64_t *>(memory);
+  memset(set.words + set.word_count, 0, (grown - set.word_count) * sizeof *set.words);
+  set.word_count = grown;
+  return true;
+}
+
+void note_problem(verifier &v, uint64_t offset, const char *what,
+                  const verified_body *b) {
+  if (v.first_problem[0] != 0) return;
+  int used = snprintf(v.first_problem, sizeof v.first_problem, "offset %" PRIu64 ": %s",
+                      offset, what);
+  if (b == nullptr || used < 0) return;
+  snprintf(v.first_problem + used, sizeof v.first_problem - static_cast<size_t>(used),
+           " (message %" PRIu32 " of producer %u)", b->sequence, b->producer);
+}
+
+}  // namespace
+
+add_result sequence_add(sequence_set &set, uint64_t sequence) {
+  size_t word = static_cast<size_t>(sequence / 64);
+  if (!reserve(set, word + 1)) return add_result::no_memory;
+  uint64_t bit = UINT64_C(1) << sequence % 64;
+  if ((set.words[word] & bit) != 0) return add_result::present;
+  set.words[word] |= bit;
+  set.count++;
+  set.lowest = std::min(set.lowest, sequence);
+  set.end = std::max(set.end, sequence + 1);
+  return add_result::added;
+}
+
+void sequence_release(sequence_set &set) {
+  free(set.words);
+  set = sequence_set();
+}
+
+uint64_t sequence_missing(const sequence_set &wanted, const sequence_set &found) {
+  uint64_t missing = 0;
+  for (size_t i = 0; i < wanted.word_count; i++) {
+    uint64_t present = i < found.word_count ? found.words[i] : 0;
+    missing += static_cast<uint64_t>(std::popcount(wanted.words[i] & ~present));
+  }
+  return missing;
+}
+
+bool verifier_take(verifier &v, const uint8_t *body, size_t size, uint64_t offset,
+                   size_t size_wanted, verified_body &b) {
+  if (offset < v.next_offset) {
+    v.offset_errors++;
+    note_problem(v, offset, "not above the offset before", nullptr);
+  }
+  v.next_offset = offset + 1;
+  // The stream holds at least `sequence` messages of this producer before this one: a
+  // body that claims more is damaged, and the set can't grow beyond what the stream
+  // holds.
+  bool size_right = size_wanted == SIZE_MAX || size == size_wanted;
+  if (!size_right || !verified_body_read(body, size, b) || b.sequence > offset) {
+    v.damaged++;
+    note_problem(v, offset, "not the body that was published", nullptr);
+    return false;
+  }
+  sequence_set &seen = v.seen[b.producer];
+  bool late = b.sequence + UINT64_C(1) < seen.end;
+  switch (sequence_add(seen, b.sequence)) {
+  case add_result::added: break;
+  case add_result::present:
+    v.duplicated++;
+    note_problem(v, offset, "seen before", &b);
+    return false;
+  case add_result::no_memory:
+    v.damaged++;
+    note_problem(v, offset, "out of memory for verifying", &b);
+    return false;
+  }
+  v.distinct++;
+  if (late) {
+    v.out_of_order++;
+    note_problem(v, offset, "out of order", &b);
+  }
+  return true;
+}
+
+void verifier_release(verifier &v) {
+  for (sequence_set &set : v.seen) sequence_release(set);
+}
+
+}  // namespace perf

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "body.h"
+
+namespace perf {
+
+// A set of sequence numbers of one producer, a bit each.
+struct sequence_set {
+  uint64_t *words = nullptr;
+  size_t word_count = 0;
+  uint64_t count = 0;
+  uint64_t lowest = UINT64_MAX;
+  uint64_t end = 0;  // highest + 1
+};
+
+enum class add_result { added, present, no_memory };
+
+[[nodiscard]] add_result sequence_add(sequence_set &set, uint64_t sequence);
+void sequence_release(sequence_set &set);
+// How many of `wanted` are not in `found`.
+uint64_t sequence_missing(const sequence_set &wanted, const sequence_set &found);
+
+// What one consumer saw.
+struct verifier {
+  sequence_set seen[verified_producers_most];
+  uint64_t distinct = 0;
+  uint64_t duplicated = 0;
+  uint64_t out_of_order = 0;  // arrived after a later one of the same producer
+  uint64_t damaged = 0;       // bodies that are not what was, or may have been, published
+  uint64_t offset_errors = 0;  // not above the offset before
+  uint64_t next_offset = 0;
+  char first_problem[160] = "";
+};
+
+// Takes a message into account; true when its body was in order and new, `content`
+// holding what it carries. `size_wanted` is SIZE_MAX when bodies of any size may come.
+bool verifier_take(verifier &v, const uint8_t *body, size_t size, uint64_t offset,
+                   size_t size_wanted, verified_body &content);
+void verifier_release(verifier &v);
+
+}  // namespace perf

@@ -1,0 +1,14 @@
+/* rstream: a RabbitMQ Streams client for programs that run a libuv loop, and for those who bind
+ * it from other languages. This header includes all others; start reading at env.h. */
+#ifndef RSTREAM_H
+#define RSTREAM_H
+
+#include "rstream/consumer.h"
+#include "rstream/env.h"
+#include "rstream/error.h"
+#include "rstream/producer.h"
+#include "rstream/state.h"
+#include "rstream/stream.h"
+#include "rstream/version.h"
+
+#endif

@@ -1,0 +1,27 @@
+#pragma once
+
+// Checks of arguments that several functions share. Each returns 0, or refuses with a code and words
+// in the environment's error text.
+
+#include <cstdint>
+
+#include "client/env.h"
+
+namespace rstream {
+
+constexpr size_t max_name_bytes = 255;
+
+// 1 to 255 bytes.
+[[nodiscard]] int check_name(env *e, const char *what, const char *name);
+// The same, or NULL.
+[[nodiscard]] int check_optional_name(env *e, const char *what, const char *name);
+[[nodiscard]] int check_range(env *e, const char *what, uint64_t value, uint64_t low,
+                              uint64_t high);
+// RSTREAM_ECLOSED once the environment is closing.
+[[nodiscard]] int check_open(env *e);
+
+template <class T> void default_to(T &option, T value) {
+  if (option == T{}) option = value;
+}
+
+}  // namespace rstream

@@ -1,0 +1,180 @@
+#include "rstream/env.h"
+
+#include <cstdarg>
+#include <cstdio>
+
+#include "api/checks.h"
+#include "api/options.h"
+#include "client/env.h"
+#include "net/uv_net.h"
+
+using namespace rstream;
+
+namespace {
+
+constexpr uint32_t default_connect_timeout_ms = 10000;
+constexpr uint32_t default_request_timeout_ms = 15000;
+constexpr uint32_t max_timeout_ms = 24u * 3600 * 1000;
+constexpr uint32_t default_heartbeat_s = 60;
+constexpr uint32_t max_heartbeat_s = 3600;
+constexpr uint32_t default_frame_bytes = 1u << 20;
+constexpr uint32_t smallest_frame_bytes = 256;  // the handshake's own frames must fit
+constexpr uint32_t largest_frame_bytes = 1u << 30;
+constexpr uint32_t default_deliver_bytes = 128u << 20;
+constexpr uint32_t smallest_deliver_bytes = 8192;
+constexpr uint16_t default_per_connection = 256;
+constexpr const char default_connection_name[] = "rstream";
+
+[[gnu::format(printf, 3, 4)]] int refuse(const rstream_env_options &o, int code,
+                                         const char *format, ...) {
+  if (o.error_text && o.error_text_size) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(o.error_text, o.error_text_size, format, arguments);
+    va_end(arguments);
+  }
+  return code;
+}
+
+int check_number(const rstream_env_options &o, const char *what, uint32_t value, uint32_t low,
+                 uint32_t high) {
+  if (value >= low && value <= high) return 0;
+  return refuse(o, RSTREAM_EINVAL, "%s is %u, allowed are %u to %u", what, value, low, high);
+}
+
+void set_defaults(rstream_env_options &o) {
+  default_to(o.connection_name, default_connection_name);
+  default_to(o.connect_timeout_ms, default_connect_timeout_ms);
+  default_to(o.request_timeout_ms, default_request_timeout_ms);
+  default_to(o.heartbeat_s, default_heartbeat_s);
+  default_to(o.max_frame_bytes, default_frame_bytes);
+  default_to(o.max_deliver_bytes, default_deliver_bytes);
+  default_to(o.max_producers_per_connection, default_per_connection);
+  default_to(o.max_consumers_per_connection, default_per_connection);
+}
+
+int check_numbers(const rstream_env_options &o) {
+  const struct {
+    const char *what;
+    uint32_t value, low, high;
+  } limits[] = {
+      {"connect_timeout_ms", o.connect_timeout_ms, 1, max_timeout_ms},
+      {"request_timeout_ms", o.request_timeout_ms, 1, max_timeout_ms},
+      {"heartbeat_s", o.heartbeat_s, 1, max_heartbeat_s},
+      {"max_frame_bytes", o.max_frame_bytes, smallest_frame_bytes, largest_frame_bytes},
+      {"max_deliver_bytes", o.max_deliver_bytes, smallest_deliver_bytes, largest_frame_bytes},
+      {"max_producers_per_connection", o.max_producers_per_connection, 1, ids_per_connection},
+      {"max_consumers_per_connection", o.max_consumers_per_connection, 1, ids_per_connection},
+      {"log_level", static_cast<uint32_t>(o.log_level), 0, RSTREAM_LOG_OFF},
+  };
+  for (const auto &limit : limits) {
+    int rc = check_number(o, limit.what, limit.value, limit.low, limit.high);
+    if (rc < 0) return rc;
+  }
+  return 0;
+}
+
+int check_texts(const rstream_env_options &o) {
+  const struct {
+    const char *what;
+    const char *text;
+  } texts[] = {{"host", o.host},         {"username", o.username},
+               {"password", o.password}, {"vhost", o.vhost},
+               {"connection_name", o.connection_name}};
+  for (const auto &t : texts) {
+    // Passwords may be long: OAuth 2 tokens travel in them.
+    size_t limit = t.text == o.password ? 1024 : max_name_bytes;
+    size_t bytes = t.text ? strlen(t.text) : 0;
+    if (bytes > limit) {
+      return refuse(o, RSTREAM_EINVAL, "%s is %zu bytes long, at most %zu are allowed", t.what,
+                    bytes, limit);
+    }
+  }
+  return 0;
+}
+
+int memory_of(const rstream_env_options &o, memory_functions &functions) {
+  functions = memory_functions_default();
+  const rstream_allocator *a = o.allocator;
+  if (!a) return 0;
+  if (!a->allocate || !a->resize || !a->release) {
+    return refuse(o, RSTREAM_EINVAL, "an allocator needs all three of its functions");
+  }
+  functions = {a->allocate, a->resize, a->release, a->user};
+  return 0;
+}
+
+int loop_result(int rc) {
+  if (rc == 0) return 0;
+  return uv_net_is_closed(rc) ? RSTREAM_ECLOSED : RSTREAM_EBUSY;
+}
+
+// The world knows functions without type; this is the one place that knows it again.
+void call_posted(void *subject, void (*fn)(), void *arg) {
+  reinterpret_cast<rstream_post_cb>(fn)(static_cast<env *>(subject), arg);
+}
+
+}  // namespace
+
+void rstream_env_options_init_sized(rstream_env_options *options, size_t size) {
+  sized_init(options, size);
+  rstream_log_level level = RSTREAM_LOG_INFO;
+  if (size >= offsetof(rstream_env_options, log_level) + sizeof level) options->log_level = level;
+}
+
+int rstream_env_create(rstream_env **out, struct uv_loop_s *loop,
+                       const rstream_env_options *options) {
+  if (!out) return RSTREAM_EINVAL;
+  *out = nullptr;
+  env_settings settings{};
+  settings.loop = loop;
+  rstream_env_options &o = settings.options;
+  rstream_env_options_init(&o);
+  if (options && !sized_read(o, options)) return RSTREAM_EINVAL;
+  set_defaults(o);
+  int rc = check_numbers(o);
+  if (rc == 0) rc = check_texts(o);
+  if (rc == 0) rc = memory_of(o, settings.functions);
+  return rc < 0 ? rc : env_create(out, settings);
+}
+
+int rstream_env_close(rstream_env *e, rstream_env_closed_cb on_closed, void *user) {
+  if (!e) return RSTREAM_EINVAL;
+  if (e->state != env_state::open) return RSTREAM_ECLOSED;
+  env_close(e, on_closed, user);
+  return 0;
+}
+
+int rstream_env_run(rstream_env *e, int timeout_ms) {
+  return e ? loop_result(uv_net_run(e->world, timeout_ms)) : RSTREAM_EINVAL;
+}
+
+int rstream_env_backend_fd(const rstream_env *e) {
+  return e ? uv_net_backend_fd(e->world) : RSTREAM_EINVAL;
+}
+
+int rstream_env_backend_timeout(const rstream_env *e) {
+  return e ? uv_net_backend_timeout(e->world) : RSTREAM_EINVAL;
+}
+
+struct uv_loop_s *rstream_env_loop(const rstream_env *e) {
+  return e ? uv_net_loop(e->world) : nullptr;
+}
+
+void *rstream_env_user(const rstream_env *e) { return e ? e->user : nullptr; }
+
+int rstream_env_post(rstream_env *e, rstream_post_cb fn, void *arg) {
+  if (!e || !fn) return RSTREAM_EINVAL;
+  int rc = uv_net_post(e->world, call_posted, e, reinterpret_cast<void (*)()>(fn), arg);
+  if (rc == 0) return 0;
+  return uv_net_is_closed(rc) ? RSTREAM_ECLOSED : RSTREAM_ENOMEM;
+}
+
+const char *rstream_env_error_text(const rstream_env *e) { return e ? e->error_text : ""; }
+
+int rstream_env_stats_get(const rstream_env *e, rstream_env_stats *stats) {
+  if (!e) return RSTREAM_EINVAL;
+  rstream_env_stats filled{};
+  env_stats(e, filled);
+  return sized_write(stats, filled) ? 0 : RSTREAM_EINVAL;
+}

@@ -1,0 +1,210 @@
+#include "client/connections.h"
+
+#include <cassert>
+#include <cstring>
+
+#include "client/consumer.h"
+#include "client/env.h"
+#include "client/producer.h"
+
+namespace rstream {
+
+namespace {
+
+shared_conn *shared_of(conn *c) { return static_cast<shared_conn *>(c->owner); }
+shared_conn *shared_of(list_node *node) { return RSTREAM_OWNER(node, shared_conn, node); }
+
+void ignore(conn *c, const char *what, unsigned id) {
+  c->counters->frames_ignored++;
+  log_line(c->world->log, log_level::debug, "%s:%u: ignored %s for unknown id %u", c->host,
+           c->port, what, id);
+}
+
+member *member_of(conn *c, member_kind kind, uint8_t id, const char *what) {
+  shared_conn *s = shared_of(c);
+  if (s->kind == kind && s->by_id[id]) return s->by_id[id];
+  ignore(c, what, id);
+  return nullptr;
+}
+
+void tell_ready(shared_conn *s, member &m) {
+  if (s->kind == member_kind::producer) {
+    producer_connected(producer_of(m));
+  } else {
+    consumer_connected(consumer_of(m));
+  }
+}
+
+// The member has left by then.
+void tell_lost(shared_conn *s, member &m, int reason, const char *text) {
+  if (s->kind == member_kind::producer) {
+    producer_lost(producer_of(m), reason, text);
+  } else {
+    consumer_lost(consumer_of(m), reason, text);
+  }
+}
+
+// ---- events of a connection
+
+void on_ready(conn *c) {
+  shared_conn *s = shared_of(c);
+  s->env->connections_opened++;
+  for (member *m : s->by_id) {
+    if (m) tell_ready(s, *m);
+  }
+}
+
+void on_closed(conn *c, int reason, const char *text) {
+  shared_conn *s = shared_of(c);
+  env *e = s->env;
+  if (reason) e->connections_lost++;
+  net_timer_stop(*e->world, s->idle_timer);
+  list_remove(s->node);
+  e->connections.count[static_cast<int>(s->kind)]--;
+  s->link = nullptr;
+  for (member *&place : s->by_id) {
+    member *m = place;
+    if (!m) continue;
+    place = nullptr;
+    m->link = nullptr;
+    tell_lost(s, *m, reason ? reason : RSTREAM_ECONNLOST, text);
+  }
+  memory_delete(env_memory(e), s);
+  env_check_closing(e);
+}
+
+void on_confirm(conn *c, const wire::publish_confirm &frame) {
+  member *m = member_of(c, member_kind::producer, frame.publisher_id, "PublishConfirm");
+  if (m) producer_confirmed(producer_of(*m), frame);
+}
+
+void on_publish_error(conn *c, const wire::publish_error &frame) {
+  member *m = member_of(c, member_kind::producer, frame.publisher_id, "PublishError");
+  if (m) producer_refused(producer_of(*m), frame);
+}
+
+void on_deliver(conn *c, const wire::deliver &frame, slab *owner) {
+  member *m = member_of(c, member_kind::consumer, frame.subscription_id, "Deliver");
+  if (m) consumer_delivered(consumer_of(*m), frame, owner);
+}
+
+void on_credit_error(conn *c, const wire::credit_error &frame) {
+  // Harmless when an unsubscribe has crossed it.
+  ignore(c, "a refused Credit", frame.subscription_id);
+}
+
+// The broker has dropped what this connection had on the stream: the ids are free.
+void on_metadata_update(conn *c, const wire::metadata_update &frame) {
+  shared_conn *s = shared_of(c);
+  for (member *m : s->by_id) {
+    if (!m || frame.stream != m->stream) continue;
+    connections_leave(*m, leave_kind::released);
+    tell_lost(s, *m, RSTREAM_EUNAVAILABLE, "the broker reports the stream as unavailable");
+  }
+}
+
+// Sent for single active consumers only, which this version does not ask to be; but no answer would
+// cost the connection after 60 s.
+void on_consumer_update(conn *c, const wire::consumer_update &frame) {
+  wire::consumer_update_response answer{.correlation_id = frame.correlation_id,
+                                        .code = wire::raw(wire::response::ok),
+                                        .spec = wire::offset_none()};
+  int rc = conn_send(c, answer);
+  if (rc < 0) conn_fail(c, rc, "no memory to answer ConsumerUpdate");
+}
+
+constexpr conn_events events = {on_ready,   on_closed,       on_confirm,         on_publish_error,
+                                on_deliver, on_credit_error, on_metadata_update, on_consumer_update};
+
+void on_idle(net_timer *timer) {
+  shared_conn *s = RSTREAM_OWNER(timer, shared_conn, idle_timer);
+  conn_close(s->link);
+}
+
+uint32_t capacity_of(const env *e, member_kind kind) {
+  return kind == member_kind::producer ? e->max_producers_per_connection
+                                       : e->max_consumers_per_connection;
+}
+
+shared_conn *find(env *e, member_kind kind, const char *host, uint16_t port) {
+  list &all = e->connections.of_kind[static_cast<int>(kind)];
+  for (list_node *n = all.next; n != &all; n = n->next) {
+    shared_conn *s = shared_of(n);
+    if (s->used < capacity_of(e, kind) && s->link->state < conn_state::closing &&
+        s->link->port == port && strcmp(s->link->host, host) == 0) {
+      return s;
+    }
+  }
+  return nullptr;
+}
+
+int create(env *e, member_kind kind, const char *host, uint16_t port, shared_conn **out) {
+  auto *s = memory_new<shared_conn>(env_memory(e));
+  if (!s) return RSTREAM_ENOMEM;
+  s->env = e;
+  s->kind = kind;
+  s->idle_timer.on_due = on_idle;
+  int rc = conn_open(&s->link, *e->world, *e->pool, e->config, host, port, events, s,
+                     e->counters);
+  if (rc < 0) {
+    memory_delete(env_memory(e), s);
+    return rc;
+  }
+  list_push_back(e->connections.of_kind[static_cast<int>(kind)], s->node);
+  e->connections.count[static_cast<int>(kind)]++;
+  *out = s;
+  return 0;
+}
+
+void take_id(shared_conn *s, member &m) {
+  while (s->by_id[s->next_id] || s->abandoned[s->next_id]) s->next_id++;
+  m.link = s;
+  m.id = s->next_id++;
+  s->by_id[m.id] = &m;
+  s->used++;
+  s->members++;
+  net_timer_stop(*s->env->world, s->idle_timer);
+}
+
+}  // namespace
+
+int connections_join(env *e, member_kind kind, member &m, const char *host, uint16_t port) {
+  assert(!m.link);
+  shared_conn *s = find(e, kind, host, port);
+  if (!s) {
+    int rc = create(e, kind, host, port, &s);
+    if (rc < 0) return rc;
+  }
+  take_id(s, m);
+  return s->link->state == conn_state::ready ? 1 : 0;
+}
+
+void connections_leave(member &m, leave_kind how) {
+  shared_conn *s = m.link;
+  if (!s) return;
+  s->by_id[m.id] = nullptr;
+  s->members--;
+  m.link = nullptr;
+  if (how == leave_kind::released) {
+    s->used--;
+  } else {
+    s->abandoned[m.id] = true;
+  }
+  if (s->members > 0 || !s->link) return;
+  uint32_t keep_ms = s->env->state == env_state::open ? idle_connection_ms : 0;
+  net_timer_start(*s->env->world, s->idle_timer, keep_ms);
+}
+
+void connections_close_idle(env *e) {
+  for (list &all : e->connections.of_kind) {
+    for (list_node *n = all.next; n != &all; n = n->next) {
+      if (shared_of(n)->members == 0) conn_close(shared_of(n)->link);
+    }
+  }
+}
+
+bool connections_empty(const env *e) {
+  return list_empty(e->connections.of_kind[0]) && list_empty(e->connections.of_kind[1]);
+}
+
+}  // namespace rstream

@@ -1,0 +1,63 @@
+#pragma once
+
+// Connections to the nodes that streams live on. Producers share them, consumers share others: a
+// broker that blocks publishing stops reading the whole connection, which must not keep credits or
+// answers of consumers from it. Each connection has 256 ids to give away.
+
+#include "conn/conn.h"
+#include "util/list.h"
+
+struct rstream_env;
+
+namespace rstream {
+
+enum class member_kind : uint8_t { producer, consumer };
+constexpr int member_kinds = 2;
+constexpr uint32_t ids_per_connection = 256;
+
+// How long a connection that nobody uses is kept for the next one to come.
+constexpr uint32_t idle_connection_ms = 5000;
+
+struct shared_conn;
+
+// The part of a producer or consumer that lives on a connection.
+struct member {
+  shared_conn *link = nullptr;  // nullptr: on none
+  uint8_t id = 0;               // publisher or subscription id
+  const char *stream = nullptr;
+};
+
+struct shared_conn {
+  list_node node;
+  rstream_env *env = nullptr;
+  conn *link = nullptr;
+  member_kind kind{};
+  uint32_t used = 0;     // ids not to be given away: those of members and the abandoned ones
+  uint32_t members = 0;
+  uint8_t next_id = 0;   // ids go round, so that one isn't used again soon
+  bool abandoned[ids_per_connection] = {};
+  member *by_id[ids_per_connection] = {};
+  net_timer idle_timer;
+};
+
+struct connections {
+  list of_kind[member_kinds];
+  uint32_t count[member_kinds] = {};
+};
+
+// Gives the member an id on a connection to that node, a new one if need be. When the connection is
+// ready already, returns 1; when it will tell later, 0. RSTREAM_ENOMEM, or a code of libuv.
+[[nodiscard]] int connections_join(rstream_env *env, member_kind kind, member &m,
+                                   const char *host, uint16_t port);
+
+enum class leave_kind : uint8_t {
+  released,  // the broker knows the id no more: it may be used again
+  unsettled  // the broker may still know it: not before this connection ends
+};
+void connections_leave(member &m, leave_kind how);
+
+// Closes those without members at once, the others when their last member leaves.
+void connections_close_idle(rstream_env *env);
+bool connections_empty(const rstream_env *env);
+
+}  // namespace rstream

@@ -1,0 +1,213 @@
+#include "client/env.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+#include "client/consumer.h"
+#include "client/producer.h"
+#include "client/uri.h"
+#include "net/net_errors.h"
+#include "net/uv_net.h"
+
+namespace rstream {
+
+namespace {
+
+constexpr const char default_host[] = "localhost";
+constexpr const char default_user[] = "guest";
+constexpr const char default_vhost[] = "/";
+constexpr uint16_t default_port = 5552;
+
+void write_log(log_level level, const char *text, void *user) {
+  auto *e = static_cast<env *>(user);
+  e->on_log(static_cast<rstream_log_level>(level), text, e->user);
+}
+
+// Before there is an environment, the caller's own buffer takes the words.
+int refuse(const rstream_env_options &o, int code, const char *text) {
+  if (o.error_text && o.error_text_size) snprintf(o.error_text, o.error_text_size, "%s", text);
+  return code;
+}
+
+const char *pick(const char *option, const char *of_uri, const char *otherwise) {
+  return option ? option : of_uri ? of_uri : otherwise;
+}
+
+bool copy_texts(env *e, const rstream_env_options &o, const uri &u) {
+  memory &mem = env_memory(e);
+  const char *texts[] = {pick(o.host, u.host, default_host),
+                         pick(o.username, u.username, default_user),
+                         pick(o.password, u.password, default_user),
+                         pick(o.vhost, u.vhost, default_vhost), o.connection_name};
+  for (size_t i = 0; i < std::size(texts); i++) {
+    e->texts[i] = memory_copy_text(mem, texts[i]);
+    if (!e->texts[i]) return false;
+  }
+  e->host = e->texts[0];
+  e->port = o.port ? o.port : u.port ? u.port : default_port;
+  e->config.username = e->texts[1];
+  e->config.password = e->texts[2];
+  e->config.vhost = e->texts[3];
+  e->config.connection_name = e->texts[4];
+  return true;
+}
+
+void copy_numbers(env *e, const rstream_env_options &o) {
+  e->config.connect_timeout_ms = o.connect_timeout_ms;
+  e->config.request_timeout_ms = o.request_timeout_ms;
+  e->config.heartbeat_s = o.heartbeat_off ? 0 : o.heartbeat_s;
+  e->config.max_frame_bytes = o.max_frame_bytes;
+  e->config.max_deliver_bytes = o.max_deliver_bytes;
+  e->max_producers_per_connection = o.max_producers_per_connection;
+  e->max_consumers_per_connection = o.max_consumers_per_connection;
+  e->user = o.user;
+  e->on_log = o.on_log;
+  if (o.on_log) e->log = {write_log, e, static_cast<log_level>(o.log_level)};
+}
+
+void free_env(env *e) {
+  memory &mem = env_memory(e);
+  slab_pool *pool = e->pool;
+  object_pool_release(mem, e->batches);
+  object_pool_release(mem, e->chunks);
+  for (char *text : e->texts) memory_release(mem, text);
+  memory_delete(mem, e);
+  slab_pool_leave(pool);
+}
+
+int configure(env *e, const rstream_env_options &o) {
+  uri u;
+  const char *reason = nullptr;
+  memory &mem = env_memory(e);
+  if (o.uri) {
+    int rc = uri_parse(mem, o.uri, u, &reason);
+    if (rc < 0) return refuse(o, rc, reason);
+  }
+  copy_numbers(e, o);
+  bool copied = copy_texts(e, o, u);
+  bool tls = u.tls;
+  memory_release(mem, u.storage);
+  if (tls) return refuse(o, RSTREAM_ENOTSUP, "this version of rstream has no TLS");
+  return copied ? 0 : refuse(o, RSTREAM_ENOMEM, "out of memory");
+}
+
+void on_world_closed(void *arg) {
+  auto *e = static_cast<env *>(arg);
+  if (e->on_closed) e->on_closed(e, e->on_closed_user);
+  free_env(e);
+}
+
+void close_connections(env *e) {
+  e->state = env_state::closing_connections;
+  connections_close_idle(e);
+  locator_close(e);
+}
+
+bool everything_closed(const env *e) {
+  return connections_empty(e) && !e->locator.link && list_empty(e->locator.finished);
+}
+
+void on_close_task(net_task *task) {
+  env *e = RSTREAM_OWNER(task, env, close_task);
+  if (e->state == env_state::closing_handles && e->producer_count == 0 &&
+      e->consumer_count == 0) {
+    close_connections(e);
+  }
+  if (e->state == env_state::closing_connections && everything_closed(e)) {
+    e->state = env_state::closing_world;
+    uv_net_close(e->world, on_world_closed, e);
+  }
+}
+
+void close_handles(env *e) {
+  for (list_node *n = e->producers.next; n != &e->producers; n = n->next) {
+    producer *p = RSTREAM_OWNER(n, producer, node);
+    int rc = p->closing ? 0 : producer_close(p, p->options.close_timeout_ms, nullptr);
+    (void)rc;  // those that are closing go on as they were told
+  }
+  for (list_node *n = e->consumers.next; n != &e->consumers; n = n->next) {
+    int rc = consumer_close(RSTREAM_OWNER(n, consumer, node), nullptr);
+    (void)rc;
+  }
+}
+
+uint32_t ready_count(const env *e, member_kind kind) {
+  return e->connections.count[static_cast<int>(kind)];
+}
+
+}  // namespace
+
+int env_create(env **out, const env_settings &settings) {
+  const rstream_env_options &o = settings.options;
+  slab_pool *pool = slab_pool_create(settings.functions);
+  if (!pool) return refuse(o, RSTREAM_ENOMEM, "out of memory");
+  env *e = memory_new<env>(pool->mem);
+  if (!e) {
+    slab_pool_leave(pool);
+    return refuse(o, RSTREAM_ENOMEM, "out of memory");
+  }
+  e->pool = pool;
+  e->close_task.run = on_close_task;
+  locator_init(e);
+  int rc = configure(e, o);
+  if (rc == 0) {
+    rc = uv_net_create(&e->world, settings.loop, pool->mem, e->log);
+    if (rc < 0) {
+      const char *text = net_error_text(rc);
+      if (net_error_is_no_memory(rc)) rc = RSTREAM_ENOMEM;
+      refuse(o, rc, text ? text : "libuv refused to start");
+    }
+  }
+  if (rc < 0) {
+    free_env(e);
+    return rc;
+  }
+  *out = e;
+  return 0;
+}
+
+void env_close(env *e, rstream_env_closed_cb on_closed, void *user) {
+  e->state = env_state::closing_handles;
+  e->on_closed = on_closed;
+  e->on_closed_user = user;
+  locator_cancel_application(e);
+  close_handles(e);
+  env_check_closing(e);
+}
+
+void env_check_closing(env *e) {
+  if (e->state == env_state::open || e->state == env_state::closing_world) return;
+  net_task_queue(*e->world, e->close_task, task_stage::gather);
+}
+
+int env_error(env *e, int code, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(e->error_text, sizeof e->error_text, format, arguments);
+  va_end(arguments);
+  log_line(e->log, log_level::warn, "refused: %s", e->error_text);
+  return code;
+}
+
+void env_stats(const env *e, rstream_env_stats &s) {
+  s.bytes_sent = e->world->bytes_sent;
+  s.bytes_received = e->world->bytes_received;
+  s.frames_received = e->counters.frames_received;
+  s.frames_ignored = e->counters.frames_ignored;
+  s.connections_opened = e->connections_opened;
+  s.connections_lost = e->connections_lost;
+  s.messages_sent = e->messages_sent;
+  s.messages_confirmed = e->messages_confirmed;
+  s.messages_failed = e->messages_failed;
+  s.messages_consumed = e->messages_consumed;
+  s.bytes_allocated = e->pool->mem.bytes_held;
+  s.allocations = e->pool->mem.allocations;
+  s.connections_for_locator = e->locator.link ? 1 : 0;
+  s.connections_for_producers = ready_count(e, member_kind::producer);
+  s.connections_for_consumers = ready_count(e, member_kind::consumer);
+  s.producers = e->producer_count;
+  s.consumers = e->consumer_count;
+}
+
+}  // namespace rstream

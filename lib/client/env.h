@@ -1,0 +1,93 @@
+#pragma once
+
+// The environment: owns the locator, the pooled connections, and the lists of everything that is
+// open.
+
+#include "client/connections.h"
+#include "client/locator.h"
+#include "client/producer_batch.h"
+#include "conn/conn.h"
+#include "net/net.h"
+#include "rstream/consumer.h"
+#include "rstream/env.h"
+#include "rstream/producer.h"
+#include "util/object_pool.h"
+
+namespace rstream {
+
+// Outcomes are gathered here and told in pieces of this size. Enough to make the calls rare, small
+// enough to stay in the first-level cache.
+constexpr uint32_t outcome_piece = 1024;
+
+enum class env_state : uint8_t { open, closing_handles, closing_connections, closing_world };
+
+}  // namespace rstream
+
+struct rstream_env {
+  rstream::slab_pool *pool = nullptr;
+  rstream::net *world = nullptr;
+  rstream::logger log;
+  rstream_log_cb on_log = nullptr;
+  void *user = nullptr;
+
+  rstream::conn_config config = {};  // its texts live in `texts`
+  char *texts[5] = {};
+  char *host = nullptr;
+  uint16_t port = 0;
+  uint32_t max_producers_per_connection = 0;
+  uint32_t max_consumers_per_connection = 0;
+
+  rstream::env_state state = rstream::env_state::open;
+  rstream_env_closed_cb on_closed = nullptr;
+  void *on_closed_user = nullptr;
+  rstream::net_task close_task;  // looks how far closing got
+
+  rstream::locator locator;
+  rstream::connections connections;
+  rstream::conn_counters counters;
+
+  rstream::list producers;
+  rstream::list consumers;
+  uint32_t producer_count = 0;
+  uint32_t consumer_count = 0;
+
+  rstream::object_pool<rstream::batch> batches;
+  rstream::object_pool<rstream_chunk> chunks;
+  uint64_t outcome_ids[rstream::outcome_piece];  // scratch
+
+  uint64_t connections_opened = 0;
+  uint64_t connections_lost = 0;
+  uint64_t messages_sent = 0;
+  uint64_t messages_confirmed = 0;
+  uint64_t messages_failed = 0;
+  uint64_t messages_consumed = 0;
+
+  char error_text[256] = {};
+};
+
+namespace rstream {
+
+using env = rstream_env;
+
+inline memory &env_memory(env *e) { return e->pool->mem; }
+
+// How the environment gets its world; the loop's own functions (run, post, backend) need to know that
+// it is libuv's, nothing else does.
+struct env_settings {
+  uv_loop_s *loop;
+  memory_functions functions;
+  rstream_env_options options;  // complete and checked, texts borrowed
+};
+
+// 0 or an error with its words in settings.options.error_text.
+[[nodiscard]] int env_create(env **e, const env_settings &settings);
+void env_close(env *e, rstream_env_closed_cb on_closed, void *user);
+void env_stats(const env *e, rstream_env_stats &stats);
+
+// Remembers what a call objected to, logs it, and returns `code`.
+[[gnu::format(printf, 3, 4)]] int env_error(env *e, int code, const char *format, ...);
+
+// Something that closing waits for has gone.
+void env_check_closing(env *e);
+
+}  // namespace rstream

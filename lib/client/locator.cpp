@@ -1,0 +1,170 @@
+#include "client/locator.h"
+
+#include "client/env.h"
+
+namespace rstream {
+
+namespace {
+
+locator_op *op_of(list_node *node) { return RSTREAM_OWNER(node, locator_op, node); }
+
+void free_op(locator_op *op) {
+  memory &mem = env_memory(op->env);
+  memory_release(mem, op->frame);
+  memory_delete(mem, op);
+}
+
+// Unlinked before it calls out; freed after, as `body` and `op` are used by the callback.
+void finish(locator_op *op, int status, wire::bytes body, const char *text) {
+  list_remove(op->node);
+  op->on_done(op, status, body, text);
+  free_op(op);
+}
+
+void finish_later(locator_op *op, int status) {
+  env *e = op->env;
+  list_remove(op->node);
+  op->status = status;
+  list_push_back(e->locator.finished, op->node);
+  net_task_queue(*e->world, e->locator.finish_task, task_stage::gather);
+}
+
+void on_finish_task(net_task *task) {
+  env *e = RSTREAM_OWNER(task, env, locator.finish_task);
+  list finished;
+  list_take_all(finished, e->locator.finished);
+  while (list_node *node = list_pop_front(finished)) {
+    locator_op *op = op_of(node);
+    finish(op, op->status, {}, op->status ? rstream_error_text(op->status) : "");
+  }
+}
+
+void on_response(conn_request *request, int status, wire::bytes body) {
+  locator_op *op = RSTREAM_OWNER(request, locator_op, request);
+  finish(op, status, body, status ? rstream_error_text(status) : "");
+}
+
+// Over a connection that is ready.
+int send(locator_op *op) {
+  env *e = op->env;
+  conn *c = e->locator.link;
+  if (op->key == wire::key::store_offset) {  // never answered
+    uint8_t *at = send_queue_append(c->queue, op->frame_bytes);
+    if (!at) return RSTREAM_ENOMEM;
+    memcpy(at, op->frame, op->frame_bytes);
+    conn_flush_later(c);
+    finish_later(op, 0);
+    return 0;
+  }
+  if (!conn_supports(c, op->key)) {
+    finish_later(op, RSTREAM_ENOTSUP);
+    return 0;
+  }
+  op->request.on_response = on_response;
+  int rc = conn_request_send_frame(c, op->request, op->key, {op->frame, op->frame_bytes});
+  if (rc < 0) return rc;
+  list_remove(op->node);
+  list_push_back(e->locator.sent, op->node);
+  return 0;
+}
+
+void on_ready(conn *c) {
+  env *e = static_cast<env *>(c->owner);
+  e->connections_opened++;
+  list waiting;
+  list_take_all(waiting, e->locator.waiting);
+  while (!list_empty(waiting)) {
+    locator_op *op = op_of(waiting.next);
+    int rc = send(op);
+    if (rc < 0) finish_later(op, rc);
+  }
+}
+
+void on_closed(conn *c, int reason, const char *text) {
+  env *e = static_cast<env *>(c->owner);
+  e->locator.link = nullptr;
+  if (reason) e->connections_lost++;
+  list waiting;
+  list_take_all(waiting, e->locator.waiting);
+  while (!list_empty(waiting)) {
+    finish(op_of(waiting.next), reason ? reason : RSTREAM_ECANCELED, {}, text);
+  }
+  env_check_closing(e);
+}
+
+// Nothing else is expected on this connection.
+template <class X> void ignore(conn *c, const X &) { c->counters->frames_ignored++; }
+void ignore_deliver(conn *c, const wire::deliver &, slab *) { c->counters->frames_ignored++; }
+
+constexpr conn_events events = {on_ready,
+                                on_closed,
+                                ignore<wire::publish_confirm>,
+                                ignore<wire::publish_error>,
+                                ignore_deliver,
+                                ignore<wire::credit_error>,
+                                ignore<wire::metadata_update>,
+                                ignore<wire::consumer_update>};
+
+int connect(env *e) {
+  return conn_open(&e->locator.link, *e->world, *e->pool, e->config, e->host, e->port, events,
+                   e, e->counters);
+}
+
+void cancel_application(list &ops) {
+  for (list_node *n = ops.next; n != &ops;) {
+    locator_op *op = op_of(n);
+    n = n->next;
+    if (op->owner != op_owner::application) continue;
+    conn_request_cancel(op->request);
+    finish_later(op, RSTREAM_ECANCELED);
+  }
+}
+
+}  // namespace
+
+void locator_init(env *e) { e->locator.finish_task.run = on_finish_task; }
+
+locator_op *locator_op_create(env *e, wire::key key, size_t frame_bytes) {
+  memory &mem = env_memory(e);
+  auto *op = memory_new<locator_op>(mem);
+  if (!op) return nullptr;
+  op->frame = static_cast<uint8_t *>(memory_allocate(mem, frame_bytes));
+  if (!op->frame) {
+    memory_delete(mem, op);
+    return nullptr;
+  }
+  op->env = e;
+  op->key = key;
+  op->frame_bytes = static_cast<uint32_t>(frame_bytes);
+  return op;
+}
+
+int locator_submit(locator_op *op) {
+  env *e = op->env;
+  locator &l = e->locator;
+  bool closing = l.link && l.link->state >= conn_state::closing;
+  int rc = closing ? RSTREAM_ECLOSED : l.link ? 0 : connect(e);
+  if (rc == 0) {
+    list_push_back(l.waiting, op->node);
+    if (l.link->state == conn_state::ready) rc = send(op);
+  }
+  if (rc < 0) locator_op_cancel(op);
+  return rc;
+}
+
+void locator_op_cancel(locator_op *op) {
+  list_remove(op->node);
+  conn_request_cancel(op->request);
+  free_op(op);
+}
+
+void locator_cancel_application(env *e) {
+  cancel_application(e->locator.waiting);
+  cancel_application(e->locator.sent);
+}
+
+void locator_close(env *e) {
+  if (e->locator.link) conn_close(e->locator.link);
+}
+
+}  // namespace rstream

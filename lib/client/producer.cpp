@@ -1,0 +1,346 @@
+// The life of a producer: look up, connect, declare, publish, drain, leave.
+#include "client/producer.h"
+
+#include <cassert>
+#include <cstring>
+
+#include "client/env.h"
+#include "client/producer_internal.h"
+
+namespace rstream {
+
+namespace {
+
+constexpr const char *phase_names[] = {"looking up", "connecting", "declaring", "sequence",
+                                       "open", "ended", "leaving", "closed"};
+
+// How long the broker's answer to DeletePublisher is waited for.
+constexpr uint32_t leave_timeout_ms = 1000;
+
+void find_node(producer *p, int status, const char *text);
+void finish(producer *p);
+
+bool transition_allowed(producer_phase from, producer_phase to) {
+  if (from == producer_phase::closed) return false;
+  // A broker that does not serve the stream after all sends us back to look again.
+  if (to == producer_phase::looking_up) return from < producer_phase::open;
+  return to > from;
+}
+
+void set_phase(producer *p, producer_phase phase) {
+  assert(transition_allowed(p->phase, phase));
+  log_line(p->env->log, log_level::debug, "producer on %s: %s -> %s", p->stream,
+           producer_phase_name(p->phase), producer_phase_name(phase));
+  p->phase = phase;
+}
+
+void tell_state(producer *p, rstream_handle_state state, int reason, const char *text) {
+  if (!p->options.on_state) return;
+  rstream_state event{sizeof event, state, reason, text, p->stream};
+  p->options.on_state(p, &event, p->options.user);
+}
+
+void queue_task(producer *p) { net_task_queue(*p->env->world, p->task, task_stage::gather); }
+
+// ---- opening
+
+void become_open(producer *p) {
+  set_phase(p, producer_phase::open);
+  producer_set_limits(p, conn_frame_limit(p->member.link->link));
+  if (!producer_recut(p)) {
+    producer_end(p, RSTREAM_ENOMEM, "out of memory while fitting frames to the broker's limit");
+    return;
+  }
+  log_line(p->env->log, log_level::info, "producer open on %s", p->stream);
+  producer_pump(p);
+  if (!p->closing) tell_state(p, RSTREAM_STATE_OPEN, 0, "");
+  producer_outcomes_told(p);
+}
+
+// The request failed because the connection did: producer_lost() follows.
+bool connection_gone(const producer *p) { return p->member.link->link->state == conn_state::closed; }
+
+void on_sequence(conn_request *request, int status, wire::bytes body) {
+  producer *p = RSTREAM_OWNER(request, producer, request);
+  if (connection_gone(p)) return;
+  wire::query_sequence_response response;
+  wire::reader r = wire::reader_of(body);
+  if (status == 0 && !decode(r, response)) status = RSTREAM_EPROTO;
+  if (status < 0) {
+    producer_end(p, status, "the stored publishing id can't be had");
+    return;
+  }
+  producer_shift_ids(p, response.sequence);
+  become_open(p);
+}
+
+void ask_sequence(producer *p) {
+  set_phase(p, producer_phase::sequence);
+  p->request.on_response = on_sequence;
+  wire::query_sequence request{.reference = p->name, .stream = p->stream};
+  int rc = conn_request_send(p->member.link->link, p->request,
+                             wire::key::query_publisher_sequence, request);
+  if (rc < 0) producer_end(p, rc, "can't ask for the stored publishing id");
+}
+
+void on_declared(conn_request *request, int status, wire::bytes) {
+  producer *p = RSTREAM_OWNER(request, producer, request);
+  if (connection_gone(p)) return;
+  if (status == 0) {
+    if (p->name) return ask_sequence(p);
+    return become_open(p);
+  }
+  // What was refused holds no id; what was not answered may yet be declared.
+  connections_leave(p->member, status == RSTREAM_ETIMEDOUT ? leave_kind::unsettled
+                                                           : leave_kind::released);
+  find_node(p, status, rstream_error_text(status));
+}
+
+void declare(producer *p) {
+  set_phase(p, producer_phase::declaring);
+  p->request.on_response = on_declared;
+  wire::declare_publisher request{.publisher_id = p->member.id,
+                                  .reference = p->name ? p->name : "",
+                                  .stream = p->stream};
+  int rc = conn_request_send(p->member.link->link, p->request, wire::key::declare_publisher,
+                             request);
+  if (rc < 0) producer_end(p, rc, "can't declare the publisher");
+}
+
+void on_node_found(stream_lookup *lookup, int status, const char *text) {
+  producer *p = RSTREAM_OWNER(lookup, producer, lookup);
+  if (status < 0) {
+    producer_end(p, status, text);
+    return;
+  }
+  set_phase(p, producer_phase::connecting);
+  int rc = connections_join(p->env, member_kind::producer, p->member, lookup->host,
+                            lookup->port);
+  if (rc < 0) {
+    producer_end(p, rc, rstream_error_text(rc));
+  } else if (rc == 1) {
+    declare(p);
+  }
+}
+
+// The node at hand can't serve: look again while that may help.
+void find_node(producer *p, int status, const char *text) {
+  if (p->phase < producer_phase::open && lookup_again(p->lookup, status)) {
+    set_phase(p, producer_phase::looking_up);
+  } else {
+    producer_end(p, status, text);
+  }
+}
+
+// ---- closing
+
+void leave_and_finish(producer *p, leave_kind how) {
+  connections_leave(p->member, how);
+  finish(p);
+}
+
+void on_left(conn_request *request, int, wire::bytes) {
+  producer *p = RSTREAM_OWNER(request, producer, request);
+  if (connection_gone(p)) return;
+  leave_and_finish(p, leave_kind::released);
+}
+
+void leave(producer *p) {
+  producer_phase from = p->phase;
+  lookup_cancel(p->lookup);
+  // Also while the answer to DeclarePublisher is awaited: the broker takes both in order.
+  bool declared = from >= producer_phase::declaring && from <= producer_phase::open;
+  conn_request_cancel(p->request);
+  set_phase(p, producer_phase::leaving);
+  p->request.on_response = on_left;
+  wire::delete_publisher request{.publisher_id = p->member.id};
+  if (declared && conn_request_send(p->member.link->link, p->request,
+                                    wire::key::delete_publisher, request) == 0) {
+    net_timer_start(*p->env->world, p->close_timer, leave_timeout_ms);
+    return;
+  }
+  leave_and_finish(p, declared ? leave_kind::unsettled : leave_kind::released);
+}
+
+void on_close_due(net_timer *timer) {
+  producer *p = RSTREAM_OWNER(timer, producer, close_timer);
+  if (p->phase == producer_phase::leaving) {
+    conn_request_cancel(p->request);
+    leave_and_finish(p, leave_kind::unsettled);
+    return;
+  }
+  if (p->phase == producer_phase::ended) return;  // the task is under way
+  if (p->messages_in_flight > 0) p->end_reason = RSTREAM_ECLOSED;
+  producer_fail_all(p, RSTREAM_ECLOSED);
+  producer_fail_waiters(p, RSTREAM_ECLOSED);
+  leave(p);
+}
+
+void look_how_far_closing_got(producer *p) {
+  if (p->phase == producer_phase::ended) {
+    finish(p);
+  } else if (p->phase < producer_phase::ended && p->messages_in_flight == 0) {
+    leave(p);
+  }
+}
+
+void on_task(net_task *task) {
+  producer *p = RSTREAM_OWNER(task, producer, task);
+  producer_seal(p);
+  producer_pump(p);
+  if (!list_empty(p->flush_waiters)) producer_outcomes_told(p);
+  if (p->closing) look_how_far_closing_got(p);
+}
+
+void on_linger(net_timer *timer) {
+  producer *p = RSTREAM_OWNER(timer, producer, linger_timer);
+  producer_seal(p);
+  producer_pump(p);
+}
+
+void on_retry(net_timer *timer) { producer_pump(RSTREAM_OWNER(timer, producer, retry_timer)); }
+
+void release(producer *p) {
+  memory &mem = env_memory(p->env);
+  producer_release_frames(p);
+  memory_release(mem, p->stream);
+  memory_release(mem, p->name);
+  memory_delete(mem, p);
+}
+
+// The end. Runs from tasks, timers and answers only, never inside a callback of this producer.
+void finish(producer *p) {
+  env *e = p->env;
+  set_phase(p, producer_phase::closed);
+  net_timer_stop(*e->world, p->close_timer);
+  net_timer_stop(*e->world, p->linger_timer);
+  net_timer_stop(*e->world, p->retry_timer);
+  net_task_cancel(p->task);
+  producer_fail_waiters(p, RSTREAM_ECLOSED);
+  list_remove(p->node);
+  e->producer_count--;
+  if (p->on_closed) p->on_closed(p, p->end_reason, p->options.user);
+  release(p);
+  env_check_closing(e);
+}
+
+bool name_is_taken(const env *e, const char *name, const char *stream) {
+  for (list_node *n = e->producers.next; n != &e->producers; n = n->next) {
+    const producer *p = RSTREAM_OWNER(n, producer, node);
+    if (p->name && strcmp(p->name, name) == 0 && strcmp(p->stream, stream) == 0) return true;
+  }
+  return false;
+}
+
+void init(producer *p) {
+  p->lookup.env = p->env;
+  p->lookup.stream = p->member.stream = p->stream;
+  p->lookup.choice = node_choice::leader;
+  p->lookup.on_done = on_node_found;
+  p->task.run = on_task;
+  p->linger_timer.on_due = on_linger;
+  p->close_timer.on_due = on_close_due;
+  p->retry_timer.on_due = on_retry;
+  producer_set_limits(p, p->env->config.max_frame_bytes);
+}
+
+}  // namespace
+
+const char *producer_phase_name(producer_phase phase) {
+  return phase_names[static_cast<int>(phase)];
+}
+
+int producer_open(producer **out, env *e, const rstream_producer_options &options) {
+  if (options.name && name_is_taken(e, options.name, options.stream)) {
+    return env_error(e, RSTREAM_EBUSY, "a producer named %s is open on stream %s", options.name,
+                     options.stream);
+  }
+  memory &mem = env_memory(e);
+  auto *p = memory_new<producer>(mem);
+  if (!p) return env_error(e, RSTREAM_ENOMEM, "no memory for a producer");
+  p->env = e;
+  p->options = options;
+  p->stream = memory_copy_text(mem, options.stream);
+  p->name = options.name ? memory_copy_text(mem, options.name) : nullptr;
+  int rc = p->stream && (p->name || !options.name) ? 0 : RSTREAM_ENOMEM;
+  if (rc == 0) {
+    p->options.stream = p->stream;
+    p->options.name = p->name;
+    init(p);
+    rc = lookup_start(p->lookup);
+  }
+  if (rc < 0) {
+    release(p);
+    return env_error(e, rc, "can't open a producer on %s", options.stream);
+  }
+  list_push_back(e->producers, p->node);
+  e->producer_count++;
+  *out = p;
+  return 0;
+}
+
+int producer_flush(producer *p, rstream_flushed_cb on_flushed, void *user) {
+  if (!p->accepting) return RSTREAM_ECLOSED;
+  if (on_flushed) {
+    auto *waiter = memory_new<flush_waiter>(env_memory(p->env));
+    if (!waiter) return RSTREAM_ENOMEM;
+    waiter->last_id = p->next_id - 1;
+    waiter->on_flushed = on_flushed;
+    waiter->user = user;
+    list_push_back(p->flush_waiters, waiter->node);
+    queue_task(p);
+  }
+  producer_seal(p);
+  producer_pump(p);
+  return 0;
+}
+
+int producer_close(producer *p, uint32_t timeout_ms, rstream_producer_closed_cb on_closed) {
+  if (p->closing && on_closed) return RSTREAM_ECLOSED;
+  if (p->phase == producer_phase::leaving || p->phase == producer_phase::closed) return 0;
+  p->closing = true;
+  p->accepting = false;
+  if (on_closed) p->on_closed = on_closed;
+  net_timer_start(*p->env->world, p->close_timer, timeout_ms);
+  queue_task(p);
+  return 0;
+}
+
+rstream_handle_state producer_state(const producer *p) {
+  if (p->phase >= producer_phase::ended) {
+    return p->closing && p->phase == producer_phase::leaving ? RSTREAM_STATE_DRAINING
+                                                             : RSTREAM_STATE_CLOSED;
+  }
+  if (p->closing) return RSTREAM_STATE_DRAINING;
+  return p->phase == producer_phase::open ? RSTREAM_STATE_OPEN : RSTREAM_STATE_OPENING;
+}
+
+void producer_connected(producer *p) { declare(p); }
+
+void producer_lost(producer *p, int reason, const char *text) {
+  conn_request_cancel(p->request);
+  if (p->phase == producer_phase::leaving) {
+    finish(p);
+    return;
+  }
+  find_node(p, reason, text);
+}
+
+void producer_end(producer *p, int reason, const char *text) {
+  log_line(p->env->log, log_level::error, "producer on %s ended: %s: %s", p->stream,
+           rstream_error_text(reason), text);
+  set_phase(p, producer_phase::ended);
+  p->accepting = false;
+  p->end_reason = reason;
+  net_timer_stop(*p->env->world, p->linger_timer);
+  net_timer_stop(*p->env->world, p->retry_timer);
+  lookup_cancel(p->lookup);
+  conn_request_cancel(p->request);
+  connections_leave(p->member, leave_kind::unsettled);
+  producer_fail_all(p, reason);
+  producer_fail_waiters(p, reason);
+  if (!p->closing) tell_state(p, RSTREAM_STATE_CLOSED, reason, text);
+  if (p->closing) queue_task(p);
+}
+
+}  // namespace rstream

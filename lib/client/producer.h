@@ -1,0 +1,106 @@
+#pragma once
+
+#include "client/connections.h"
+#include "client/producer_batch.h"
+#include "client/stream_lookup.h"
+#include "rstream/producer.h"
+#include "util/ring.h"
+
+namespace rstream {
+
+enum class producer_phase : uint8_t {
+  looking_up,  // which node leads the stream
+  connecting,  // to that node
+  declaring,   // DeclarePublisher sent
+  sequence,    // QueryPublisherSequence sent, of a named producer
+  open,
+  ended,       // by itself; waits for the application to close it
+  leaving,     // DeletePublisher sent
+  closed
+};
+
+const char *producer_phase_name(producer_phase phase);
+
+struct flush_waiter {
+  list_node node;
+  uint64_t last_id;  // done once everything up to it has an outcome
+  rstream_flushed_cb on_flushed;
+  void *user;
+};
+
+}  // namespace rstream
+
+struct rstream_producer {
+  rstream_env *env = nullptr;
+  rstream::list_node node;  // of env->producers
+  rstream_producer_options options = {};  // stream and name are this producer's copies
+  char *stream = nullptr;
+  char *name = nullptr;
+
+  rstream::producer_phase phase = rstream::producer_phase::looking_up;
+  bool closing = false;   // the application called close
+  bool accepting = true;  // neither closing nor ended
+  int end_reason = 0;     // why it ended, or why messages were given up while closing
+  rstream_producer_closed_cb on_closed = nullptr;
+
+  rstream::stream_lookup lookup;
+  rstream::member member;
+  rstream::conn_request request;
+  rstream::net_task task;         // closes the open frame, sends, looks how far closing got
+  rstream::net_timer linger_timer;
+  rstream::net_timer close_timer; // the drain's end, then that of DeletePublisher
+  rstream::net_timer retry_timer; // sending failed for lack of memory
+
+  // The frame being filled. Space for messages is [at, limit) of the slab.
+  rstream::slab *slab = nullptr;
+  uint32_t slab_used = 0;
+  uint32_t next_slab_bytes = rstream::slab_smallest_bytes;
+  rstream::batch *open_batch = nullptr;
+  uint8_t *at = nullptr;
+  uint8_t *limit = nullptr;
+  uint32_t open_count = 0;
+  uint32_t last_frame_bytes = 0;
+
+  uint32_t frame_limit = 0;     // largest frame, the size field included
+  uint32_t batch_limit = 0;     // where a frame is closed; at most frame_limit
+  uint64_t id_base = 0;         // publishing id minus message id
+  uint64_t next_id = 1;
+
+  // Frames that wait for outcomes, by id; the last `unsent` of them are not with the connection.
+  rstream::ring<rstream::batch *> batches;
+  uint32_t unsent = 0;
+  uint32_t hint = 0;            // where the last outcome was found
+  uint64_t messages_in_flight = 0;
+  uint64_t bytes_in_flight = 0;
+  bool window_full = false;     // on_writable is owed
+  rstream::list flush_waiters;
+
+  uint64_t messages_sent = 0;
+  uint64_t messages_confirmed = 0;
+  uint64_t messages_failed = 0;
+  uint64_t frames_sent = 0;
+  uint64_t unknown_confirms = 0;
+};
+
+namespace rstream {
+
+using producer = rstream_producer;
+
+inline producer *producer_of(member &m) { return RSTREAM_OWNER(&m, rstream_producer, member); }
+
+// `options` are complete and checked; texts are borrowed.
+[[nodiscard]] int producer_open(producer **p, rstream_env *env,
+                                const rstream_producer_options &options);
+[[nodiscard]] int producer_send(producer *p, const void *body, size_t body_size, uint64_t *id);
+[[nodiscard]] int producer_flush(producer *p, rstream_flushed_cb on_flushed, void *user);
+[[nodiscard]] int producer_close(producer *p, uint32_t timeout_ms,
+                                 rstream_producer_closed_cb on_closed);
+rstream_handle_state producer_state(const producer *p);
+
+// From the connection.
+void producer_connected(producer *p);
+void producer_lost(producer *p, int reason, const char *text);
+void producer_confirmed(producer *p, const wire::publish_confirm &frame);
+void producer_refused(producer *p, const wire::publish_error &frame);
+
+}  // namespace rstream

@@ -1,0 +1,338 @@
+// From a message to the wire: the frame being filled, sealed frames, and their way to the connection.
+#include <cstring>
+
+#include "client/env.h"
+#include "client/producer_internal.h"
+
+namespace rstream {
+
+namespace {
+
+constexpr uint32_t largest_slab_bytes = 128u << 10;
+// Frames waiting for outcomes, finished ones behind an unfinished one included. Reached only when a
+// broker confirms a million frames but not an earlier one.
+constexpr uint32_t max_batches = 1u << 20;
+constexpr uint32_t memory_retry_ms = 10;
+
+// What a frame of one message needs of its slab.
+uint64_t space_for_one(uint64_t entry_bytes) {
+  return wire::publish_header_bytes + entry_bytes + batch_padding + batch_bits_bytes(1);
+}
+
+// A new slab is worth its price when the frame to come, judged by the last one, would not fit.
+bool fits_slab(const producer *p, uint64_t entry_bytes) {
+  if (!p->slab) return false;
+  uint64_t room = p->slab->capacity - p->slab_used;
+  uint64_t expected = uint64_t{p->last_frame_bytes} + p->last_frame_bytes / 8;
+  if (expected > p->slab->capacity / 2) expected = p->slab->capacity / 2;
+  return room >= space_for_one(entry_bytes) && room >= expected;
+}
+
+int take_slab(producer *p, uint64_t entry_bytes) {
+  uint64_t bytes = space_for_one(entry_bytes);
+  bool grow = p->slab && p->next_slab_bytes < largest_slab_bytes;
+  if (grow) p->next_slab_bytes *= 2;
+  if (bytes < p->next_slab_bytes) bytes = p->next_slab_bytes;
+  slab *fresh = slab_acquire(*p->env->pool, bytes);
+  if (!fresh) return RSTREAM_ENOMEM;
+  if (p->slab) slab_unref(p->slab);
+  p->slab = fresh;
+  p->slab_used = 0;
+  return 0;
+}
+
+// Everything that sealing and sending need is set aside here, so that an accepted message cannot
+// be lost for want of memory.
+int open_frame(producer *p, uint64_t entry_bytes) {
+  if (p->batches.count >= max_batches) return RSTREAM_EAGAIN;
+  if (!ring_reserve(env_memory(p->env), p->batches, 1)) return RSTREAM_ENOMEM;
+  if (!fits_slab(p, entry_bytes)) {
+    int rc = take_slab(p, entry_bytes);
+    if (rc < 0) return rc;
+  }
+  batch *b = object_acquire(env_memory(p->env), p->env->batches);
+  if (!b) return RSTREAM_ENOMEM;
+  slab_ref(p->slab);
+  b->owner = p->slab;
+  b->frame = p->slab->data() + p->slab_used;
+  b->first_id = p->next_id;
+  p->open_batch = b;
+  p->open_count = 0;
+  p->at = b->frame + wire::publish_header_bytes;
+  uint64_t frame_room = p->slab->capacity - p->slab_used - batch_padding;
+  uint64_t limit = p->batch_limit;
+  uint64_t needed = wire::publish_header_bytes + entry_bytes;
+  if (limit < needed) limit = needed;  // a large message alone in its frame
+  if (limit > frame_room) limit = frame_room;
+  p->limit = b->frame + limit;
+  if (p->options.linger_ms == 0) {
+    net_task_queue(*p->env->world, p->task, task_stage::gather);
+  } else if (!p->linger_timer.active) {
+    net_timer_start(*p->env->world, p->linger_timer, p->options.linger_ms);
+  }
+  return 0;
+}
+
+// The bit of each message takes room behind the frame, so the limit moves as messages come.
+bool fits_frame(const producer *p, uint64_t entry_bytes) {
+  if (!p->open_batch || p->open_count >= p->options.max_batch_messages) return false;
+  uint64_t room = static_cast<uint64_t>(p->limit - p->at);
+  const uint8_t *slab_end = p->slab->data() + p->slab->capacity;
+  uint64_t slab_room = static_cast<uint64_t>(slab_end - p->at);
+  return room >= entry_bytes &&
+         slab_room >= entry_bytes + batch_padding + batch_bits_bytes(p->open_count + 1);
+}
+
+bool window_has_room(const producer *p, uint64_t entry_bytes) {
+  if (p->messages_in_flight == 0) return true;
+  return p->messages_in_flight < p->options.max_messages_in_flight &&
+         p->bytes_in_flight + entry_bytes <= p->options.max_bytes_in_flight;
+}
+
+// `frame_bytes` of a sealed batch that count against the window.
+uint32_t entries_bytes(const batch *b) {
+  return b->frame_bytes - static_cast<uint32_t>(wire::publish_header_bytes);
+}
+
+void release_batch(producer *p, batch *b) {
+  if (b->owner) slab_unref(b->owner);
+  object_recycle(p->env->batches, b);
+}
+
+// ---- cutting frames anew
+
+// Copies entries of one frame into frames within the limit.
+struct recut {
+  producer *p;
+  ring<batch *> *out;
+  slab *owner;
+  uint32_t used;  // of the slab
+  batch *current = nullptr;
+  uint32_t frame_bytes = 0;
+  uint32_t count = 0;
+};
+
+void recut_seal(recut &r) {
+  if (!r.current) return;
+  r.used += batch_seal(*r.current, 0, r.frame_bytes, r.count);
+  r.out->count++;
+  r.out->back() = r.current;
+  r.current = nullptr;
+}
+
+bool recut_begin(recut &r, uint64_t id) {
+  if (!ring_reserve(env_memory(r.p->env), *r.out, 1)) return false;
+  r.current = object_acquire(env_memory(r.p->env), r.p->env->batches);
+  if (!r.current) return false;
+  slab_ref(r.owner);
+  r.current->owner = r.owner;
+  r.current->frame = r.owner->data() + r.used;
+  r.current->first_id = id;
+  r.current->cut = true;
+  r.frame_bytes = static_cast<uint32_t>(wire::publish_header_bytes);
+  r.count = 0;
+  return true;
+}
+
+bool recut_add(recut &r, uint64_t id, wire::bytes entry) {
+  if (r.current && r.frame_bytes + entry.size() > r.p->frame_limit) recut_seal(r);
+  if (!r.current && !recut_begin(r, id)) return false;
+  memcpy(r.current->frame + r.frame_bytes, entry.data(), entry.size());
+  r.frame_bytes += static_cast<uint32_t>(entry.size());
+  r.count++;
+  return true;
+}
+
+bool fits_limit(const producer *p, wire::bytes entry) {
+  return wire::publish_header_bytes + entry.size() <= p->frame_limit;
+}
+
+// Room for the worst case, one message per frame.
+uint64_t recut_space(const batch *b) {
+  return entries_bytes(b) + uint64_t{b->count} * space_for_one(0);
+}
+
+bool recut_batch(producer *p, batch *b, ring<batch *> &out) {
+  slab *owner = slab_acquire(*p->env->pool, static_cast<size_t>(recut_space(b)));
+  if (!owner) return false;
+  recut r{p, &out, owner, 0};
+  wire::bytes entries(b->frame + wire::publish_header_bytes, entries_bytes(b));
+  wire::publish_entries it = wire::publish_entries_of(entries, b->count, 1);
+  wire::publish_entry entry;
+  bool ok = true;
+  for (uint64_t id = b->first_id; ok && it.next(entry); id++) {
+    if (fits_limit(p, entry.whole)) {
+      ok = recut_add(r, id, entry.whole);
+    } else {
+      recut_seal(r);  // ids are consecutive within a frame
+    }
+  }
+  if (ok) recut_seal(r);
+  if (r.current) release_batch(p, r.current);
+  slab_unref(owner);
+  return ok;
+}
+
+// Drops what was cut; the frames it was cut from are still in place.
+void recut_undo(producer *p, ring<batch *> &out) {
+  for (uint32_t i = 0; i < out.count; i++) {
+    if (out[i]->cut) release_batch(p, out[i]);
+  }
+  ring_release(env_memory(p->env), out);
+}
+
+// Frames in `out` replace those they were cut from; the others stay.
+void recut_commit(producer *p, const ring<batch *> &out) {
+  for (uint32_t i = 0; i < p->batches.count; i++) {
+    if (p->batches[i]->frame_bytes > p->frame_limit) release_batch(p, p->batches[i]);
+  }
+  ring_release(env_memory(p->env), p->batches);
+  p->batches = out;
+  p->unsent = out.count;
+  p->hint = 0;
+  p->bytes_in_flight = 0;
+  for (uint32_t i = 0; i < out.count; i++) {
+    out[i]->cut = false;
+    p->bytes_in_flight += entries_bytes(out[i]);
+  }
+}
+
+// Messages left out of every frame are those that can't fit one. Callbacks may send meanwhile, which
+// only adds frames at the end.
+void fail_missing(producer *p, uint64_t first_id, uint64_t end_id) {
+  uint64_t next = first_id;
+  for (uint32_t i = 0; next < end_id && i < p->batches.count; i++) {
+    uint64_t begin = p->batches[i]->first_id;
+    uint64_t behind = begin + p->batches[i]->count;
+    for (; next < begin; next++) producer_fail_one(p, next, RSTREAM_EMSGSIZE);
+    next = behind;
+  }
+  for (; next < end_id; next++) producer_fail_one(p, next, RSTREAM_EMSGSIZE);
+}
+
+}  // namespace
+
+void producer_set_limits(producer *p, uint32_t frame_max) {
+  // The negotiated size does not count the size field itself.
+  p->frame_limit = frame_max + static_cast<uint32_t>(wire::frame_size_bytes);
+  p->batch_limit = p->options.max_batch_bytes < p->frame_limit ? p->options.max_batch_bytes
+                                                               : p->frame_limit;
+}
+
+int producer_send(producer *p, const void *body, size_t body_size, uint64_t *id) {
+  if (!p->accepting) return RSTREAM_ECLOSED;
+  uint64_t entry_bytes = wire::publish_entry_overhead + uint64_t{body_size};
+  bool fits = fits_frame(p, entry_bytes);
+  if (!fits && wire::publish_header_bytes + entry_bytes > p->frame_limit) {
+    return RSTREAM_EMSGSIZE;
+  }
+  if (!window_has_room(p, entry_bytes)) {
+    p->window_full = true;
+    return RSTREAM_EAGAIN;
+  }
+  if (!fits) {
+    producer_seal(p);
+    producer_pump(p);
+    int rc = open_frame(p, entry_bytes);
+    if (rc < 0) {
+      p->window_full = rc == RSTREAM_EAGAIN;
+      return rc;
+    }
+  }
+  uint64_t message_id = p->next_id++;
+  uint8_t *to = wire::write_entry_header(p->at, message_id + p->id_base,
+                                         static_cast<uint32_t>(body_size));
+  if (body_size) memcpy(to, body, body_size);
+  p->at = to + body_size;
+  p->open_count++;
+  p->messages_in_flight++;
+  p->bytes_in_flight += entry_bytes;
+  p->messages_sent++;
+  if (id) *id = message_id;
+  return 0;
+}
+
+void producer_seal(producer *p) {
+  batch *b = p->open_batch;
+  if (!b) return;
+  net_timer_stop(*p->env->world, p->linger_timer);
+  uint32_t frame_bytes = static_cast<uint32_t>(p->at - b->frame);
+  p->slab_used += batch_seal(*b, p->member.id, frame_bytes, p->open_count);
+  p->last_frame_bytes = frame_bytes;
+  p->open_batch = nullptr;
+  p->env->messages_sent += p->open_count;
+  // Reserved when the frame was opened.
+  p->batches.count++;
+  p->batches.back() = b;
+  p->unsent++;
+}
+
+void producer_pump(producer *p) {
+  if (p->phase != producer_phase::open) return;
+  for (; p->unsent > 0; p->unsent--) {
+    batch *b = p->batches[p->batches.count - p->unsent];
+    wire::patch_publisher_id(b->frame, p->member.id);
+    if (conn_send_slice(p->member.link->link, b->owner, b->frame, b->frame_bytes) < 0) {
+      net_timer_start(*p->env->world, p->retry_timer, memory_retry_ms);
+      return;
+    }
+    p->frames_sent++;
+  }
+}
+
+bool producer_recut(producer *p) {
+  producer_seal(p);
+  bool all_fit = true;
+  for (uint32_t i = 0; i < p->batches.count; i++) {
+    if (p->batches[i]->frame_bytes > p->frame_limit) all_fit = false;
+  }
+  if (all_fit) return true;
+  uint64_t first_id = p->batches.front()->first_id;
+  uint64_t end_id = p->next_id;
+  ring<batch *> out;
+  for (uint32_t i = 0; i < p->batches.count; i++) {
+    batch *b = p->batches[i];
+    bool ok = b->frame_bytes > p->frame_limit ? recut_batch(p, b, out)
+                                              : ring_push(env_memory(p->env), out, b);
+    if (!ok) {
+      recut_undo(p, out);
+      return false;
+    }
+  }
+  recut_commit(p, out);
+  fail_missing(p, first_id, end_id);
+  return true;
+}
+
+void producer_shift_ids(producer *p, uint64_t delta) {
+  producer_seal(p);
+  p->id_base += delta;
+  for (uint32_t i = 0; i < p->batches.count; i++) batch_shift_ids(*p->batches[i], delta);
+}
+
+void producer_release_idle_slab(producer *p) {
+  if (p->messages_in_flight > 0 || p->open_batch || !p->slab) return;
+  slab_unref(p->slab);
+  p->slab = nullptr;
+  if (p->last_frame_bytes * 2 <= slab_smallest_bytes) p->next_slab_bytes = slab_smallest_bytes;
+}
+
+void producer_drop_settled(producer *p) {
+  uint32_t dropped = 0;
+  for (; !p->batches.empty() && p->batches.front()->left == 0; dropped++) {
+    release_batch(p, p->batches.front());
+    ring_pop_front(p->batches);
+  }
+  p->hint = p->hint > dropped ? p->hint - dropped : 0;
+}
+
+void producer_release_frames(producer *p) {
+  if (p->open_batch) release_batch(p, p->open_batch);
+  p->open_batch = nullptr;
+  for (uint32_t i = 0; i < p->batches.count; i++) release_batch(p, p->batches[i]);
+  ring_release(env_memory(p->env), p->batches);
+  if (p->slab) slab_unref(p->slab);
+  p->slab = nullptr;
+}
+
+}  // namespace rstream

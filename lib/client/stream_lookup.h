@@ -1,0 +1,36 @@
+#pragma once
+
+// Finds the node to connect to for a stream: asks the locator for Metadata, and again while the
+// stream has no leader or is not available, until the request time-out has passed.
+
+#include "client/locator.h"
+
+namespace rstream {
+
+enum class node_choice : uint8_t {
+  leader,   // producers
+  replica,  // consumers: one at random, the leader when there is none
+};
+
+struct stream_lookup {
+  rstream_env *env = nullptr;
+  const char *stream = nullptr;  // borrowed
+  node_choice choice{};
+  locator_op *op = nullptr;
+  net_timer retry_timer;
+  uint64_t give_up_ms = 0;
+  int last_status = 0;
+  char host[256] = {};
+  uint16_t port = 0;
+  // status 0: host and port are set. Never called from inside the functions below.
+  void (*on_done)(stream_lookup *lookup, int status, const char *text) = nullptr;
+};
+
+// Errors: RSTREAM_ENOMEM, or a code of libuv; on_done won't come then.
+[[nodiscard]] int lookup_start(stream_lookup &lookup);
+// After the node found turned out not to serve the stream (`status` tells why): asks again a little
+// later. False when that would not help, or time is up.
+[[nodiscard]] bool lookup_again(stream_lookup &lookup, int status);
+void lookup_cancel(stream_lookup &lookup);
+
+}  // namespace rstream

@@ -1,0 +1,286 @@
+// The life of a connection: states, connecting, reading, writing, closing.
+#include "conn/conn.h"
+
+#include <cassert>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+#include "conn/conn_internal.h"
+#include "net/net_errors.h"
+
+namespace rstream {
+
+namespace {
+
+constexpr const char *state_names[] = {"idle", "resolving", "connecting", "properties",
+                                       "mechanisms", "sasl", "tune", "open",
+                                       "versions", "ready", "closing", "closed"};
+
+// More than this in the queue is written without waiting for the end of the turn.
+constexpr uint64_t flush_at_bytes = 256u << 10;
+
+void connect_next(conn *c, int last_error);
+
+// Forward only, with two exceptions that the states' names make plain.
+bool transition_allowed(conn_state from, conn_state to) {
+  if (from == conn_state::closed) return false;
+  if (to == conn_state::connecting && from == conn_state::connecting) return true;
+  return to > from;
+}
+
+uint32_t deadline_of(const conn *c, conn_state state) {
+  switch (state) {
+  case conn_state::resolving:
+  case conn_state::connecting:
+    return c->config->connect_timeout_ms;
+  case conn_state::closing:
+    return conn_close_timeout_ms;
+  default:
+    return 0;  // keeps the one that runs: connecting and shaking hands share theirs
+  }
+}
+
+void free_conn(conn *c) {
+  frame_reader_release(c->reader);
+  send_queue_release(c->queue);
+  memory_delete(c->pool->mem, c);
+}
+
+// Ends everything below and tells everybody above. The caller holds a pin.
+void finish(conn *c) {
+  conn_set_state(c, conn_state::closed);
+  net_timer_stop(*c->world, c->state_timer);
+  net_timer_stop(*c->world, c->heartbeat_timer);
+  net_task_cancel(c->flush_task);
+  net_resolve_cancel(*c->world, c->resolving);
+  if (c->link) transport_close(c->link);
+  c->link = nullptr;
+  conn_requests_fail(c, c->close_reason ? c->close_reason : RSTREAM_ECANCELED);
+  c->events->on_closed(c, c->close_reason, c->close_text);
+  c->freed = true;
+}
+
+void on_state_deadline(net_timer *timer) {
+  conn *c = RSTREAM_OWNER(timer, conn, state_timer);
+  conn_pin pin(c);
+  if (c->state == conn_state::connecting) {
+    transport_close(c->link);
+    c->link = nullptr;
+    connect_next(c, RSTREAM_ETIMEDOUT);
+  } else if (c->state == conn_state::closing) {
+    log_line(c->world->log, log_level::debug, "%s:%u did not answer Close", c->host, c->port);
+    finish(c);
+  } else {
+    conn_fail(c, RSTREAM_ETIMEDOUT, "no progress in state %s within %u ms",
+              conn_state_name(c->state), c->config->connect_timeout_ms);
+  }
+}
+
+// ---- transport events
+
+void on_connected(void *owner, int status) {
+  auto *c = static_cast<conn *>(owner);
+  conn_pin pin(c);
+  if (c->state != conn_state::connecting) return;  // closing already
+  if (status < 0) {
+    transport_close(c->link);
+    c->link = nullptr;
+    connect_next(c, status);
+    return;
+  }
+  c->last_read_ms = c->last_written_ms = net_now_ms(*c->world);
+  conn_handshake_start(c);
+}
+
+std::span<uint8_t> on_space(void *owner) {
+  return frame_reader_space(static_cast<conn *>(owner)->reader);
+}
+
+void on_read(void *owner, ptrdiff_t n) {
+  auto *c = static_cast<conn *>(owner);
+  conn_pin pin(c);
+  if (n < 0) {
+    int code = static_cast<int>(n);
+    if (c->state == conn_state::closing) {
+      finish(c);  // closing crossed with the peer's own end
+    } else if (net_error_is_no_memory(code)) {
+      conn_fail(c, RSTREAM_ENOMEM, "out of memory for a frame of %s:%u", c->host, c->port);
+    } else {
+      const char *text = net_error_text(code);
+      conn_fail(c, RSTREAM_ECONNLOST, "%s in state %s", text ? text : "connection lost",
+                conn_state_name(c->state));
+    }
+    return;
+  }
+  c->last_read_ms = net_now_ms(*c->world);
+  frame_reader_filled(c->reader, static_cast<size_t>(n));
+  frame fr;
+  while (conn_alive(c)) {
+    frame_result result = frame_reader_next(c->reader, fr);
+    if (result == frame_result::none) return;
+    if (result == frame_result::malformed) {
+      conn_fail(c, RSTREAM_EPROTO, "a frame's size is below %u or above %u bytes",
+                frame_smallest_bytes, c->reader.max_frame_bytes);
+      return;
+    }
+    c->counters->frames_received++;
+    conn_dispatch(c, fr);
+  }
+}
+
+void on_writable(void *owner) {
+  auto *c = static_cast<conn *>(owner);
+  conn_pin pin(c);
+  c->queue.blocked = false;
+  conn_flush(c);
+}
+
+constexpr transport_events link_events = {on_connected, on_space, on_read, on_writable};
+
+// ---- connecting
+
+void connect_next(conn *c, int last_error) {
+  while (c->next_address < c->address_count) {
+    const net_address &address = c->addresses[c->next_address++];
+    conn_set_state(c, conn_state::connecting);
+    int rc = net_connect(*c->world, &c->link, address, &link_events, c);
+    if (rc == 0) return;
+    last_error = rc;
+  }
+  const char *text = net_error_text(last_error);
+  conn_fail(c, last_error, "can't connect to %s:%u: %s", c->host, c->port,
+            text ? text : "the deadline passed");
+}
+
+void on_resolved(resolve_request *request, int status, std::span<const net_address> found) {
+  conn *c = RSTREAM_OWNER(request, conn, resolving);
+  conn_pin pin(c);
+  if (c->state != conn_state::resolving) return;  // closing already
+  if (status < 0) {
+    const char *text = net_error_text(status);
+    conn_fail(c, status, "can't resolve %s: %s", c->host, text ? text : "unknown error");
+    return;
+  }
+  c->address_count = found.size() < c->addresses.size() ? found.size() : c->addresses.size();
+  for (size_t i = 0; i < c->address_count; i++) c->addresses[i] = found[i];
+  connect_next(c, RSTREAM_ECONNLOST);
+}
+
+void on_flush_task(net_task *task) {
+  conn *c = RSTREAM_OWNER(task, conn, flush_task);
+  conn_pin pin(c);
+  conn_flush(c);
+}
+
+// conn_close() before there was anything to close in order.
+void on_close_at_once(net_timer *timer) {
+  conn *c = RSTREAM_OWNER(timer, conn, state_timer);
+  conn_pin pin(c);
+  finish(c);
+}
+
+void on_close_answered(conn_request *request, int, wire::bytes) {
+  conn *c = RSTREAM_OWNER(request, conn, handshake);
+  if (c->state != conn_state::closing) return;  // failed meanwhile, told already
+  finish(c);
+}
+
+}  // namespace
+
+conn_pin::~conn_pin() {
+  if (--c->pins == 0 && c->freed) free_conn(c);
+}
+
+const char *conn_state_name(conn_state state) { return state_names[static_cast<int>(state)]; }
+
+void conn_set_state(conn *c, conn_state state) {
+  assert(transition_allowed(c->state, state));
+  log_line(c->world->log, log_level::debug, "connection %s:%u: %s -> %s", c->host, c->port,
+           conn_state_name(c->state), conn_state_name(state));
+  c->state = state;
+  if (state == conn_state::ready) net_timer_stop(*c->world, c->state_timer);
+  if (uint32_t ms = deadline_of(c, state)) net_timer_start(*c->world, c->state_timer, ms);
+}
+
+int conn_open(conn **out, net &world, slab_pool &pool, const conn_config &config,
+              const char *host, uint16_t port, const conn_events &events, void *owner,
+              conn_counters &counters) {
+  *out = nullptr;
+  if (strlen(host) >= sizeof conn::host) return RSTREAM_EINVAL;
+  conn *c = memory_new<conn>(pool.mem);
+  if (!c) return RSTREAM_ENOMEM;
+  c->world = &world;
+  c->pool = &pool;
+  c->config = &config;
+  c->events = &events;
+  c->owner = owner;
+  c->counters = &counters;
+  c->port = port;
+  memcpy(c->host, host, strlen(host) + 1);
+  c->state_timer.on_due = on_state_deadline;
+  c->flush_task.run = on_flush_task;
+  c->resolving.on_resolved = on_resolved;
+  frame_reader_init(c->reader, pool, conn_handshake_frame_bytes);
+  send_queue_init(c->queue, pool);
+  conn_set_state(c, conn_state::resolving);
+  int rc = net_resolve(world, c->resolving, host, port);
+  if (rc == 0) {
+    *out = c;
+    return 0;
+  }
+  net_timer_stop(world, c->state_timer);
+  free_conn(c);
+  return net_error_is_no_memory(rc) ? RSTREAM_ENOMEM : rc;
+}
+
+void conn_close(conn *c) {
+  if (c->state >= conn_state::closing) return;
+  bool in_order = c->state == conn_state::ready;
+  conn_set_state(c, conn_state::closing);
+  if (in_order) {
+    wire::close_request request{.code = wire::raw(wire::response::ok), .reason = "OK"};
+    conn_request_cancel(c->handshake);
+    c->handshake.on_response = on_close_answered;
+    if (conn_request_send(c, c->handshake, wire::key::close, request) == 0) return;
+  }
+  // on_closed must not come from inside this call.
+  c->state_timer.on_due = on_close_at_once;
+  net_timer_start(*c->world, c->state_timer, 0);
+}
+
+void conn_fail(conn *c, int reason, const char *format, ...) {
+  if (c->state == conn_state::closed) return;
+  conn_pin pin(c);
+  c->close_reason = reason;
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(c->close_text, sizeof c->close_text, format, arguments);
+  va_end(arguments);
+  log_line(c->world->log, log_level::warn, "connection %s:%u ended: %s", c->host, c->port,
+           c->close_text);
+  finish(c);
+}
+
+void conn_flush(conn *c) {
+  if (!c->link || !conn_alive(c)) return;
+  ptrdiff_t written = send_queue_flush(c->queue, c->link);
+  if (written < 0) {
+    const char *text = net_error_text(static_cast<int>(written));
+    conn_fail(c, RSTREAM_ECONNLOST, "writing failed: %s", text ? text : "connection lost");
+  } else if (written > 0) {
+    c->last_written_ms = net_now_ms(*c->world);
+  }
+}
+
+int conn_send_slice(conn *c, slab *owner, const uint8_t *data, uint32_t size) {
+  if (!send_queue_push(c->queue, owner, data, size)) return RSTREAM_ENOMEM;
+  conn_flush_later(c);
+  // What can be written now need not wait. An error is left to the task, which may call back.
+  if (c->queue.bytes >= flush_at_bytes && !c->queue.blocked && c->state == conn_state::ready) {
+    if (send_queue_flush(c->queue, c->link) > 0) c->last_written_ms = net_now_ms(*c->world);
+  }
+  return 0;
+}
+
+}  // namespace rstream

@@ -1,0 +1,204 @@
+#pragma once
+
+// One connection to one broker: it resolves, connects, shakes hands, keeps the connection alive,
+// matches answers to requests, and closes in order. It knows nothing about streams, producers or
+// consumers; their frames are handed to its owner.
+
+#include <array>
+#include <cstdint>
+
+#include "net/frame_reader.h"
+#include "net/net.h"
+#include "net/send_queue.h"
+#include "rstream/error.h"
+#include "util/list.h"
+#include "util/slab.h"
+#include "wire/command.h"
+#include "wire/consume.h"
+#include "wire/handshake.h"
+#include "wire/publish.h"
+#include "wire/topology.h"
+
+namespace rstream {
+
+struct conn;
+
+// In the order they are passed through.
+enum class conn_state : uint8_t {
+  idle,
+  resolving,
+  connecting,
+  properties,   // PeerProperties sent
+  mechanisms,   // SaslHandshake sent
+  sasl,         // SaslAuthenticate sent
+  tune,         // waiting for the broker's Tune
+  open,         // Tune answered, Open sent
+  versions,     // ExchangeCommandVersions sent
+  ready,
+  closing,      // Close sent
+  closed
+};
+
+const char *conn_state_name(conn_state state);
+
+// What a connection is made with. Borrowed: must outlive the connection.
+struct conn_config {
+  const char *username;
+  const char *password;
+  const char *vhost;
+  const char *connection_name;
+  uint32_t connect_timeout_ms;
+  uint32_t request_timeout_ms;
+  uint32_t heartbeat_s;  // 0: off
+  uint32_t max_frame_bytes;
+  uint32_t max_deliver_bytes;
+};
+
+// How long an orderly Close waits for its answer. Nothing can be lost by cutting it short: what
+// matters was answered before Close is sent.
+constexpr uint32_t conn_close_timeout_ms = 1000;
+
+// The largest frame a broker may send before the connection is open. Brokers hold clients to the
+// same number.
+constexpr uint32_t conn_handshake_frame_bytes = 8192;
+
+// A request that waits for its answer: a member of whatever asks. Exactly one call of
+// on_response follows a request that was sent, unless it is cancelled.
+struct conn_request {
+  // status: 0, the broker's refusal, or why there is no answer. `body` is what follows the
+  // frame's version, from the correlation id on; empty when there is no answer.
+  void (*on_response)(conn_request *request, int status, wire::bytes body) = nullptr;
+  conn *owner = nullptr;  // nullptr when idle
+  list_node node;
+  net_timer deadline;
+  uint32_t correlation_id = 0;
+  wire::key key{};
+};
+
+// Told to the owner. All but on_closed may come several times; none after on_closed.
+struct conn_events {
+  void (*on_ready)(conn *c);
+  // The last one; requests have been answered by then. `c` is gone when it returns. `text` is
+  // never nullptr; the reason is 0 after an orderly close by conn_close().
+  void (*on_closed)(conn *c, int reason, const char *text);
+  void (*on_confirm)(conn *c, const wire::publish_confirm &frame);
+  void (*on_publish_error)(conn *c, const wire::publish_error &frame);
+  // slab_ref(owner) keeps the frame's bytes.
+  void (*on_deliver)(conn *c, const wire::deliver &frame, slab *owner);
+  void (*on_credit_error)(conn *c, const wire::credit_error &frame);
+  void (*on_metadata_update)(conn *c, const wire::metadata_update &frame);
+  void (*on_consumer_update)(conn *c, const wire::consumer_update &frame);
+};
+
+struct conn_counters {
+  uint64_t frames_received = 0;
+  uint64_t frames_ignored = 0;  // unknown keys, ids and correlation ids
+};
+
+struct conn {
+  net *world = nullptr;
+  slab_pool *pool = nullptr;
+  const conn_config *config = nullptr;
+  const conn_events *events = nullptr;
+  void *owner = nullptr;
+  conn_counters *counters = nullptr;
+
+  conn_state state = conn_state::idle;
+  uint32_t pins = 0;   // being worked on: must not be freed yet
+  bool freed = false;  // free it when the last pin goes
+  uint16_t port = 0;
+  char host[256] = {};
+
+  resolve_request resolving;
+  std::array<net_address, net_max_addresses> addresses;
+  size_t address_count = 0;
+  size_t next_address = 0;
+  transport *link = nullptr;
+
+  frame_reader reader;
+  send_queue queue;
+  net_task flush_task;
+  net_timer state_timer;  // the deadline of the state at hand
+  net_timer heartbeat_timer;
+  uint64_t last_read_ms = 0;
+  uint64_t last_written_ms = 0;
+
+  list requests;  // in the order they were sent, which is the order of their answers
+  uint32_t next_correlation_id = 1;
+  conn_request handshake;
+
+  // Negotiated or told by the broker.
+  uint32_t frame_max = 0;  // of what we send; 0: no limit
+  uint32_t heartbeat_s = 0;
+  std::array<uint16_t, wire::last_key + 1> max_version = {};  // 0: the broker lacks it
+  char broker_version[32] = {};
+  char advertised_host[256] = {};
+  uint16_t advertised_port = 0;
+
+  int close_reason = 0;  // filled when it fails, told once
+  char close_text[256] = {};
+};
+
+// Starts connecting to host:port. Errors: RSTREAM_ENOMEM, RSTREAM_EINVAL; *c is nullptr then.
+[[nodiscard]] int conn_open(conn **c, net &world, slab_pool &pool, const conn_config &config,
+                            const char *host, uint16_t port, const conn_events &events,
+                            void *owner, conn_counters &counters);
+
+// Closes in order once ready, else at once. on_closed follows, never from inside this call.
+void conn_close(conn *c);
+
+// Gives up at once, from inside callbacks of this connection too: requests are answered with
+// `reason`, then on_closed comes, from inside this call.
+[[gnu::format(printf, 3, 4)]] void conn_fail(conn *c, int reason, const char *format, ...);
+
+// Whether the broker takes `version` of a command.
+inline bool conn_supports(const conn *c, wire::key key, uint16_t version = 1) {
+  return c->max_version[wire::raw(key)] >= version;
+}
+
+// The largest frame we may send, in bytes after the size field.
+inline uint32_t conn_frame_limit(const conn *c) {
+  return c->frame_max ? c->frame_max : UINT32_MAX / 4;
+}
+
+// Writes what is queued at the end of this turn.
+inline void conn_flush_later(conn *c) {
+  net_task_queue(*c->world, c->flush_task, task_stage::write);
+}
+
+// Queues a slice of a slab as it is: a batch. RSTREAM_ENOMEM.
+[[nodiscard]] int conn_send_slice(conn *c, slab *owner, const uint8_t *data, uint32_t size);
+
+// Queues a small frame. RSTREAM_ENOMEM, or RSTREAM_EINVAL when it can't be encoded.
+template <class X> [[nodiscard]] int conn_send(conn *c, const X &x) {
+  size_t size = wire::encoded_size(x);
+  if (size == 0) return RSTREAM_EINVAL;
+  uint8_t *at = send_queue_append(c->queue, static_cast<uint32_t>(size));
+  if (!at) return RSTREAM_ENOMEM;
+  wire::writer w = wire::writer_of({at, size});
+  encode(w, x);
+  conn_flush_later(c);
+  return 0;
+}
+
+// Books a request before its frame is queued; sets its correlation id.
+void conn_request_begin(conn *c, conn_request &request, wire::key key);
+// The answer won't be told any more. Harmless when idle.
+void conn_request_cancel(conn_request &request);
+
+// Sends a request; request.on_response must be set. RSTREAM_ENOMEM, RSTREAM_EINVAL: then
+// nothing follows.
+template <class X>
+[[nodiscard]] int conn_request_send(conn *c, conn_request &request, wire::key key, X &x) {
+  conn_request_begin(c, request, key);
+  x.correlation_id = request.correlation_id;
+  int rc = conn_send(c, x);
+  if (rc < 0) conn_request_cancel(request);
+  return rc;
+}
+
+// The same for a frame encoded earlier, with room for the correlation id.
+[[nodiscard]] int conn_request_send_frame(conn *c, conn_request &request, wire::key key,
+                                          wire::bytes frame);
+
+}  // namespace rstream

@@ -1,0 +1,40 @@
+#pragma once
+
+// Private to lib/conn.
+
+#include "conn/conn.h"
+
+namespace rstream {
+
+// Asserts that the transition is legal, logs it, and sets the state's deadline.
+void conn_set_state(conn *c, conn_state state);
+
+// The handshake's own answers and frames.
+void conn_handshake_start(conn *c);
+void conn_handshake_tune(conn *c, wire::bytes body);
+
+// One frame, after its size field.
+void conn_dispatch(conn *c, const frame &fr);
+
+// Answers every request that waits.
+void conn_requests_fail(conn *c, int reason);
+// Finds the request a response belongs to and tells it. False: nobody waits for it.
+[[nodiscard]] bool conn_requests_answer(conn *c, wire::key key, wire::bytes body);
+
+void conn_heartbeat_start(conn *c);
+
+// Writes what it can now.
+void conn_flush(conn *c);
+
+// Keeps a connection from being freed while it is worked on.
+struct conn_pin {
+  conn *c;
+  explicit conn_pin(conn *pinned) : c(pinned) { c->pins++; }
+  ~conn_pin();
+  conn_pin(const conn_pin &) = delete;
+  conn_pin &operator=(const conn_pin &) = delete;
+};
+
+inline bool conn_alive(const conn *c) { return c->state != conn_state::closed; }
+
+}  // namespace rstream
