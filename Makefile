@@ -4,7 +4,6 @@ SHELL := /bin/bash
 BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
-WERROR ?= OFF
 
 # With RSTREAM_BROKER_URI a broker that runs already is used, else a private one is started.
 with_broker = $(if $(RSTREAM_BROKER_URI),,test/broker/with-broker --)
@@ -14,7 +13,7 @@ broker_ready = $(if $(RSTREAM_BROKER_URI),,test/broker/broker prepare)
 define build
 @command -v cmake >/dev/null || { echo "cmake is missing; as root: make deps" >&2; exit 1; }
 @generator=$$([ -e $(1)/CMakeCache.txt ] || ! command -v ninja >/dev/null || echo -GNinja); \
-  cmake -S . -B $(1) $$generator --log-level=WARNING -DRSTREAM_WERROR=$(WERROR) $(2) \
+  cmake -S . -B $(1) $$generator --log-level=WARNING $(if $(WERROR),-DRSTREAM_WERROR=$(WERROR)) $(2) \
   >$(1).log 2>&1 || { cat $(1).log >&2; exit 1; }; rm -f $(1).log
 @cmake --build $(1) -j$(JOBS) $(if $(3),--target $(3))
 endef

@@ -1,11 +1,11 @@
-#include "consume.h"
+#include "perf/consume.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
 
-#include "body.h"
+#include "perf/body.h"
 
 namespace perf {
 

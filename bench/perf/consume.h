@@ -3,9 +3,9 @@
 #include <atomic>
 #include <cstdint>
 
-#include "histogram.h"
-#include "verify.h"
-#include "worker.h"
+#include "perf/histogram.h"
+#include "perf/verify.h"
+#include "perf/worker.h"
 
 namespace perf {
 
@@ -16,8 +16,9 @@ struct subscriber {
   consume_load *load = nullptr;
   rstream_consumer *consumer = nullptr;
   std::atomic<uint64_t> count = 0;  // messages
-  uint64_t look_at = 1;  // the next count at which there is more to do than counting
-  uint64_t target = UINT64_MAX;  // messages to see, once that is known
+  uint64_t target = UINT64_MAX;     // messages to see, once that is known
+  uint64_t look_at = 1;    // the next count at which there is more to do than counting
+  uint64_t looked_us = 0;  // when that was last done
   verifier *verify = nullptr;
   bool open = false;
   bool reached = false;
@@ -29,9 +30,9 @@ struct consume_load : worker {
   subscriber *subscribers = nullptr;
   uint32_t open_count = 0;
   uint32_t reached_count = 0;
-  uint32_t look_step = 1;     // every how many messages a latency is recorded
-  bool own_messages = false;  // what is consumed is published by this run, so that
-                              // latencies mean something
+  // What is consumed is published by this very run, so that latencies mean something.
+  bool own_messages = false;
+  uint32_t look_step = 1;  // every how many messages to look
   bool stopping = false;
   uv_timer_t deadline;  // of --time with --consume-only
   bool deadline_open = false;

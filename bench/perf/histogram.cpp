@@ -1,4 +1,4 @@
-#include "histogram.h"
+#include "perf/histogram.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // rstream-perf: publishes and consumes, and tells how fast that went. It uses nothing of
 // rstream but the public headers, as any application would.
-#include "options.h"
-#include "run.h"
+#include "perf/options.h"
+#include "perf/run.h"
 
 int main(int argc, char **argv) {
   perf::options o;

@@ -1,4 +1,4 @@
-#include "options.h"
+#include "perf/options.h"
 
 #include <cerrno>
 #include <cinttypes>
@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "body.h"
+#include "perf/body.h"
 
 namespace perf {
 

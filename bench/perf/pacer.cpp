@@ -1,8 +1,8 @@
-#include "pacer.h"
+#include "perf/pacer.h"
 
 #include <unistd.h>
 
-#include "clock.h"
+#include "perf/clock.h"
 
 #ifdef __linux__
 #include <sys/timerfd.h>

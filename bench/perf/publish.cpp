@@ -1,4 +1,4 @@
-#include "publish.h"
+#include "perf/publish.h"
 
 #include <algorithm>
 #include <bit>
@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "body.h"
+#include "perf/body.h"
 
 namespace perf {
 

@@ -3,10 +3,10 @@
 #include <atomic>
 #include <cstdint>
 
-#include "histogram.h"
-#include "pacer.h"
-#include "verify.h"
-#include "worker.h"
+#include "perf/histogram.h"
+#include "perf/pacer.h"
+#include "perf/verify.h"
+#include "perf/worker.h"
 
 namespace perf {
 

@@ -1,4 +1,4 @@
-#include "report.h"
+#include "perf/report.h"
 
 #include <cinttypes>
 #include <cstring>

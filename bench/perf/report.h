@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <cstdio>
 
-#include "consume.h"
-#include "publish.h"
+#include "perf/consume.h"
+#include "perf/publish.h"
 
 namespace perf {
 

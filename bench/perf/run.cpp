@@ -1,4 +1,4 @@
-#include "run.h"
+#include "perf/run.h"
 
 #include <unistd.h>
 #include <csignal>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "report.h"
+#include "perf/report.h"
 
 namespace perf {
 
@@ -103,7 +103,7 @@ bool create_stream(session &s) {
       s.status == RSTREAM_BROKER_PRECONDITION_FAILED) {
     return true;
   }
-  return fail(s, "%s: %s", s.o.stream, s.text);
+  return fail(s, "creating stream %s: %s", s.o.stream, s.text);
 }
 
 // Who publishes and consumes takes what it consumes for its own. That holds from `next`
@@ -113,16 +113,16 @@ bool check_start(session &s) {
   if (s.created || o.producers == 0 || o.consumers == 0) return true;
   if (o.offset_type == RSTREAM_OFFSET_NEXT) return true;
   if (!await_answer(s, rstream_stream_stats(s.env, o.stream, on_stats, &s))) return false;
-  if (s.status != 0) return fail(s, "%s: %s", o.stream, s.text);
+  if (s.status != 0) return fail(s, "stream %s: %s", o.stream, s.text);
   if (s.empty) return true;
-  return fail(s, "%s has messages already: use --offset next, or --consume-only",
+  return fail(s, "stream %s has messages already: use --offset next, or --consume-only",
               o.stream);
 }
 
 void delete_stream(session &s) {
   if (!s.created || s.o.keep) return;
   if (!await_answer(s, rstream_stream_delete(s.env, s.o.stream, on_result, &s))) return;
-  if (s.status != 0) fail(s, "deleting %s: %s", s.o.stream, s.text);
+  if (s.status != 0) fail(s, "deleting stream %s: %s", s.o.stream, s.text);
 }
 
 void on_closed(rstream_env *, void *user) { *static_cast<bool *>(user) = true; }

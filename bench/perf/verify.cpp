@@ -1,4 +1,4 @@
-#include "verify.h"
+#include "perf/verify.h"
 
 #include <algorithm>
 #include <bit>

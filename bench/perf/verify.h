@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "body.h"
+#include "perf/body.h"
 
 namespace perf {
 

@@ -1,4 +1,4 @@
-#include "worker.h"
+#include "perf/worker.h"
 
 #include <cstdarg>
 #include <cstdio>

@@ -6,8 +6,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "clock.h"
-#include "options.h"
+#include "perf/clock.h"
+#include "perf/options.h"
 
 namespace perf {
 

@@ -114,10 +114,10 @@ uint64_t rstream_producer_id_base(const rstream_producer *p) { return p ? p->id_
 int rstream_producer_stats_get(const rstream_producer *p, rstream_producer_stats *stats) {
   if (!p) return RSTREAM_EINVAL;
   rstream_producer_stats filled{};
-  filled.messages_sent = p->messages_sent;
+  filled.messages_sent = p->next_id - 1;
   filled.messages_confirmed = p->messages_confirmed;
   filled.messages_failed = p->messages_failed;
-  filled.messages_in_flight = p->messages_in_flight;
+  filled.messages_in_flight = producer_in_flight(p);
   filled.bytes_in_flight = p->bytes_in_flight;
   filled.frames_sent = p->frames_sent;
   filled.unknown_confirms = p->unknown_confirms;

@@ -170,7 +170,7 @@ void on_close_due(net_timer *timer) {
     return;
   }
   if (p->phase == producer_phase::ended) return;  // the task is under way
-  if (p->messages_in_flight > 0) p->end_reason = RSTREAM_ECLOSED;
+  if (producer_in_flight(p) > 0) p->end_reason = RSTREAM_ECLOSED;
   producer_fail_all(p, RSTREAM_ECLOSED);
   producer_fail_waiters(p, RSTREAM_ECLOSED);
   leave(p);
@@ -179,7 +179,7 @@ void on_close_due(net_timer *timer) {
 void look_how_far_closing_got(producer *p) {
   if (p->phase == producer_phase::ended) {
     finish(p);
-  } else if (p->phase < producer_phase::ended && p->messages_in_flight == 0) {
+  } else if (p->phase < producer_phase::ended && producer_in_flight(p) == 0) {
     leave(p);
   }
 }
@@ -241,6 +241,7 @@ void init(producer *p) {
   p->linger_timer.on_due = on_linger;
   p->close_timer.on_due = on_close_due;
   p->retry_timer.on_due = on_retry;
+  p->window_end_id = p->next_id + p->options.max_messages_in_flight;
   producer_set_limits(p, p->env->config.max_frame_bytes);
 }
 
@@ -300,6 +301,7 @@ int producer_close(producer *p, uint32_t timeout_ms, rstream_producer_closed_cb 
   if (p->phase == producer_phase::leaving || p->phase == producer_phase::closed) return 0;
   p->closing = true;
   p->accepting = false;
+  producer_seal(p);  // nothing more goes in
   if (on_closed) p->on_closed = on_closed;
   net_timer_start(*p->env->world, p->close_timer, timeout_ms);
   queue_task(p);

@@ -40,6 +40,8 @@ inline bool batch_mark(batch &b, uint32_t index) {
   b.left--;
   return true;
 }
+// Marks consecutive messages; false, with nothing changed, when any was done already.
+bool batch_mark_range(batch &b, uint32_t index, uint32_t count);
 inline bool batch_is_done(const batch &b, uint32_t index) {
   return b.done[index / 64] >> (index & 63) & 1;
 }

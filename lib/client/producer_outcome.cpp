@@ -1,5 +1,7 @@
 // Outcomes: confirms and errors of the broker, and those the library gives itself. A message is found by
 // index arithmetic: the batch by its ids, the bit by the distance from the first.
+#include <algorithm>
+
 #include "client/env.h"
 #include "client/producer_internal.h"
 
@@ -29,6 +31,16 @@ uint32_t find_batch(const producer *p, uint64_t id) {
   return not_found;
 }
 
+// After outcomes were marked in a batch.
+void settled(producer *p, batch *b, uint32_t count) {
+  p->messages_settled += count;
+  p->window_end_id += count;
+  if (b->left > 0) return;
+  p->bytes_in_flight -= b->frame_bytes - wire::publish_header_bytes;
+  slab_unref(b->owner);
+  b->owner = nullptr;
+}
+
 // True when this is the message's one outcome.
 bool settle(producer *p, uint64_t id) {
   uint32_t index = find_batch(p, id);
@@ -36,12 +48,7 @@ bool settle(producer *p, uint64_t id) {
   batch *b = p->batches[index];
   p->hint = index;
   if (b->left == 0 || !batch_mark(*b, static_cast<uint32_t>(id - b->first_id))) return false;
-  p->messages_in_flight--;
-  if (b->left == 0) {
-    p->bytes_in_flight -= b->frame_bytes - wire::publish_header_bytes;
-    slab_unref(b->owner);
-    b->owner = nullptr;
-  }
+  settled(p, b, 1);
   return true;
 }
 
@@ -86,13 +93,44 @@ void add_outcome(teller &t, uint64_t publishing_id, int status) {
   }
 }
 
+// The broker confirms in runs of consecutive ids: takes as much of one as lies in one batch and fits
+// the piece. Returns how many ids it took, 0 when the first one needs a closer look.
+uint32_t add_run(teller &t, const uint8_t *at, uint32_t ids_left) {
+  producer *p = t.p;
+  uint64_t publishing_id = wire::load_u64be(at);
+  uint64_t id = publishing_id - p->id_base;
+  uint32_t index = find_batch(p, id);
+  if (index == not_found || p->batches[index]->left == 0) return 0;
+  if (t.count == outcome_piece) t.flush();
+  batch *b = p->batches[index];
+  p->hint = index;
+  uint32_t first = static_cast<uint32_t>(id - b->first_id);
+  uint32_t most = std::min({ids_left, b->count - first, outcome_piece - t.count});
+  uint64_t *out = p->env->outcome_ids + t.count;
+  uint32_t run = 0;
+  for (; run < most && wire::load_u64be(at + 8 * size_t{run}) == publishing_id + run; run++) {
+    out[run] = id + run;
+  }
+  if (!batch_mark_range(*b, first, run)) return 0;
+  settled(p, b, run);
+  t.status = 0;
+  t.count += run;
+  return run;
+}
+
 }  // namespace
 
 void producer_confirmed(producer *p, const wire::publish_confirm &frame) {
   teller t{p};
   const uint8_t *at = frame.ids.raw.data();
-  for (uint32_t i = 0; i < frame.ids.count; i++, at += 8) {
-    add_outcome(t, wire::load_u64be(at), 0);
+  for (uint32_t left = frame.ids.count; left > 0;) {
+    uint32_t taken = add_run(t, at, left);
+    if (taken == 0) {
+      add_outcome(t, wire::load_u64be(at), 0);
+      taken = 1;
+    }
+    at += 8 * size_t{taken};
+    left -= taken;
   }
   t.flush();
   producer_outcomes_told(p);
@@ -108,7 +146,8 @@ void producer_refused(producer *p, const wire::publish_error &frame) {
 }
 
 void producer_fail_one(producer *p, uint64_t id, int status) {
-  p->messages_in_flight--;
+  p->messages_settled++;
+  p->window_end_id++;
   p->env->outcome_ids[0] = id;
   tell(p, status, 1);
 }
@@ -134,7 +173,7 @@ void producer_outcomes_told(producer *p) {
   producer_drop_settled(p);
   producer_release_idle_slab(p);
   if (p->window_full && p->accepting &&
-      p->messages_in_flight <= p->options.max_messages_in_flight / 2 &&
+      producer_in_flight(p) <= p->options.max_messages_in_flight / 2 &&
       p->bytes_in_flight <= p->options.max_bytes_in_flight / 2) {
     p->window_full = false;
     if (p->options.on_writable) p->options.on_writable(p, p->options.user);

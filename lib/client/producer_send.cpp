@@ -14,9 +14,13 @@ constexpr uint32_t largest_slab_bytes = 128u << 10;
 constexpr uint32_t max_batches = 1u << 20;
 constexpr uint32_t memory_retry_ms = 10;
 
+// The bits behind a frame are set aside for so many messages at a time.
+constexpr uint32_t bits_per_step = 64;
+
 // What a frame of one message needs of its slab.
 uint64_t space_for_one(uint64_t entry_bytes) {
-  return wire::publish_header_bytes + entry_bytes + batch_padding + batch_bits_bytes(1);
+  return wire::publish_header_bytes + entry_bytes + batch_padding +
+         batch_bits_bytes(bits_per_step);
 }
 
 // A new slab is worth its price when the frame to come, judged by the last one, would not fit.
@@ -59,12 +63,9 @@ int open_frame(producer *p, uint64_t entry_bytes) {
   p->open_batch = b;
   p->open_count = 0;
   p->at = b->frame + wire::publish_header_bytes;
-  uint64_t frame_room = p->slab->capacity - p->slab_used - batch_padding;
-  uint64_t limit = p->batch_limit;
-  uint64_t needed = wire::publish_header_bytes + entry_bytes;
-  if (limit < needed) limit = needed;  // a large message alone in its frame
-  if (limit > frame_room) limit = frame_room;
-  p->limit = b->frame + limit;
+  p->frame_room = wire::publish_header_bytes + entry_bytes;  // at least this message
+  if (p->frame_room < p->batch_limit) p->frame_room = p->batch_limit;
+  producer_move_limit(p);
   if (p->options.linger_ms == 0) {
     net_task_queue(*p->env->world, p->task, task_stage::gather);
   } else if (!p->linger_timer.active) {
@@ -73,19 +74,9 @@ int open_frame(producer *p, uint64_t entry_bytes) {
   return 0;
 }
 
-// The bit of each message takes room behind the frame, so the limit moves as messages come.
-bool fits_frame(const producer *p, uint64_t entry_bytes) {
-  if (!p->open_batch || p->open_count >= p->options.max_batch_messages) return false;
-  uint64_t room = static_cast<uint64_t>(p->limit - p->at);
-  const uint8_t *slab_end = p->slab->data() + p->slab->capacity;
-  uint64_t slab_room = static_cast<uint64_t>(slab_end - p->at);
-  return room >= entry_bytes &&
-         slab_room >= entry_bytes + batch_padding + batch_bits_bytes(p->open_count + 1);
-}
-
 bool window_has_room(const producer *p, uint64_t entry_bytes) {
-  if (p->messages_in_flight == 0) return true;
-  return p->messages_in_flight < p->options.max_messages_in_flight &&
+  if (producer_in_flight(p) == 0) return true;  // one message always fits
+  return p->next_id < p->window_end_id &&
          p->bytes_in_flight + entry_bytes <= p->options.max_bytes_in_flight;
 }
 
@@ -219,18 +210,35 @@ void producer_set_limits(producer *p, uint32_t frame_max) {
                                                                : p->frame_limit;
 }
 
-int producer_send(producer *p, const void *body, size_t body_size, uint64_t *id) {
+// Behind the frame there is room for the bits of up to count_check messages.
+void producer_move_limit(producer *p) {
+  uint32_t most = p->options.max_batch_messages;
+  if (p->open_count >= most) {
+    p->limit = p->at;
+    return;
+  }
+  p->count_check = most - p->open_count > bits_per_step ? p->open_count + bits_per_step : most;
+  uint8_t *slab_end = p->slab->data() + p->slab->capacity;
+  uint8_t *by_slab = slab_end - batch_padding - batch_bits_bytes(p->count_check);
+  uint8_t *frame = p->open_batch->frame;
+  p->limit = static_cast<uint64_t>(by_slab - frame) < p->frame_room ? by_slab
+                                                                    : frame + p->frame_room;
+  // More bits may need room that messages have taken already.
+  if (p->limit < p->at) p->limit = p->at;
+}
+
+int producer_send_slow(producer *p, const void *body, size_t body_size, uint64_t *id) {
   if (!p->accepting) return RSTREAM_ECLOSED;
   uint64_t entry_bytes = wire::publish_entry_overhead + uint64_t{body_size};
-  bool fits = fits_frame(p, entry_bytes);
-  if (!fits && wire::publish_header_bytes + entry_bytes > p->frame_limit) {
+  if (body_size >= max_inline_body ||
+      wire::publish_header_bytes + entry_bytes > p->frame_limit) {
     return RSTREAM_EMSGSIZE;
   }
   if (!window_has_room(p, entry_bytes)) {
     p->window_full = true;
     return RSTREAM_EAGAIN;
   }
-  if (!fits) {
+  if (entry_bytes > static_cast<size_t>(p->limit - p->at)) {
     producer_seal(p);
     producer_pump(p);
     int rc = open_frame(p, entry_bytes);
@@ -239,16 +247,7 @@ int producer_send(producer *p, const void *body, size_t body_size, uint64_t *id)
       return rc;
     }
   }
-  uint64_t message_id = p->next_id++;
-  uint8_t *to = wire::write_entry_header(p->at, message_id + p->id_base,
-                                         static_cast<uint32_t>(body_size));
-  if (body_size) memcpy(to, body, body_size);
-  p->at = to + body_size;
-  p->open_count++;
-  p->messages_in_flight++;
-  p->bytes_in_flight += entry_bytes;
-  p->messages_sent++;
-  if (id) *id = message_id;
+  producer_put(p, body, body_size, id);
   return 0;
 }
 
@@ -260,6 +259,7 @@ void producer_seal(producer *p) {
   p->slab_used += batch_seal(*b, p->member.id, frame_bytes, p->open_count);
   p->last_frame_bytes = frame_bytes;
   p->open_batch = nullptr;
+  p->at = p->limit = nullptr;
   p->env->messages_sent += p->open_count;
   // Reserved when the frame was opened.
   p->batches.count++;
@@ -311,7 +311,7 @@ void producer_shift_ids(producer *p, uint64_t delta) {
 }
 
 void producer_release_idle_slab(producer *p) {
-  if (p->messages_in_flight > 0 || p->open_batch || !p->slab) return;
+  if (producer_in_flight(p) > 0 || p->open_batch || !p->slab) return;
   slab_unref(p->slab);
   p->slab = nullptr;
   if (p->last_frame_bytes * 2 <= slab_smallest_bytes) p->next_slab_bytes = slab_smallest_bytes;
@@ -329,6 +329,7 @@ void producer_drop_settled(producer *p) {
 void producer_release_frames(producer *p) {
   if (p->open_batch) release_batch(p, p->open_batch);
   p->open_batch = nullptr;
+  p->at = p->limit = nullptr;
   for (uint32_t i = 0; i < p->batches.count; i++) release_batch(p, p->batches[i]);
   ring_release(env_memory(p->env), p->batches);
   if (p->slab) slab_unref(p->slab);

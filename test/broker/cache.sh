@@ -27,7 +27,7 @@ refresh_apt_lists() {
 }
 
 mirror_from_apt() {
-  apt-get indextargets --format "\$(SITE)" 'Created-By: Packages' 'Label: Debian' | head -n 1
+  apt-get indextargets --format "\$(SITE)" 'Created-By: Packages' 'Label: Debian' | sed -n 1p
 }
 
 # The mirror that the host's own apt uses, so that no network is assumed beyond the one the host was set up for.

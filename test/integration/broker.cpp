@@ -1,0 +1,74 @@
+#include "broker.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace rstream::test {
+
+namespace {
+
+// host:port of the URI.
+std::string authority() {
+  std::string uri = broker_uri();
+  size_t begin = uri.find("://") + 3;
+  std::string rest = uri.substr(begin, uri.find('/', begin) - begin);
+  size_t at = rest.rfind('@');
+  return at == std::string::npos ? rest : rest.substr(at + 1);
+}
+
+// For /bin/sh, in single quotes.
+std::string quoted(const std::string &text) {
+  std::string out = "'";
+  for (char c : text) {
+    if (c == '\'') {
+      out += "'\\''";
+    } else {
+      out += c;
+    }
+  }
+  return out + "'";
+}
+
+}  // namespace
+
+const char *broker_uri() { return getenv("RSTREAM_BROKER_URI"); }
+
+std::string broker_host() {
+  std::string a = authority();
+  return a.substr(0, a.rfind(':'));
+}
+
+int broker_port() {
+  std::string a = authority();
+  size_t colon = a.rfind(':');
+  return colon == std::string::npos ? 5552 : atoi(a.c_str() + colon + 1);
+}
+
+bool broker_can_be_disturbed() {
+  return getenv("RSTREAM_BROKER_DIR") && getenv("RSTREAM_BROKER_TOOL");
+}
+
+std::string broker_eval(const std::string &expression) {
+  std::string command = quoted(getenv("RSTREAM_BROKER_TOOL")) + " eval n1 " + quoted(expression);
+  FILE *pipe = popen(command.c_str(), "r");
+  if (!pipe) {
+    ADD_FAILURE() << "can't run " << command;
+    return "";
+  }
+  std::string out;
+  char piece[4096];
+  while (size_t n = fread(piece, 1, sizeof piece, pipe)) out.append(piece, n);
+  int status = pclose(pipe);
+  if (status != 0) ADD_FAILURE() << command << " ended with " << status << ": " << out;
+  return out;
+}
+
+std::string connections_named(const std::string &name) {
+  return "[P || P <- pg_local:get_members(rabbit_stream_connections), "
+         "[{client_properties, Ps}] <- [rabbit_stream_reader:info(P, [client_properties])], "
+         "{<<\"connection_name\">>, longstr, <<\"" + name + "\">>} <- Ps]";
+}
+
+}  // namespace rstream::test

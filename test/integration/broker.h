@@ -1,0 +1,30 @@
+#pragma once
+
+// What the tests need to know about the broker, and how they disturb it.
+
+#include <string>
+
+namespace rstream::test {
+
+// From RSTREAM_BROKER_URI; nullptr when there is none.
+const char *broker_uri();
+std::string broker_host();
+int broker_port();
+
+// Whether RSTREAM_BROKER_DIR and RSTREAM_BROKER_TOOL allow to disturb it.
+bool broker_can_be_disturbed();
+
+// Evaluates an Erlang expression on the broker; its value as text. Takes some 20 ms.
+std::string broker_eval(const std::string &expression);
+
+// Erlang: the processes of stream connections whose connection_name is `name`.
+std::string connections_named(const std::string &name);
+
+}  // namespace rstream::test
+
+#define NEEDS_DISTURBANCE()                                                            \
+  if (!rstream::test::broker_can_be_disturbed()) {                                     \
+    GTEST_SKIP() << "RSTREAM_BROKER_DIR and RSTREAM_BROKER_TOOL are not set: the "     \
+                    "broker can't be disturbed";                                       \
+  }                                                                                    \
+  static_assert(true)
