@@ -11,23 +11,24 @@ extern "C" {
 
 typedef struct rstream_consumer rstream_consumer;
 
-/* A chunk: what one Deliver frame carries, 1 to 65535 entries that were stored together. */
+/* A chunk: what one Deliver frame carries, 1 to 65535 entries that were stored together.
+ */
 typedef struct rstream_chunk rstream_chunk;
 
 /* Where to start, as in the command Subscribe. */
 typedef enum rstream_offset_type {
-  RSTREAM_OFFSET_DEFAULT = 0,   /* RSTREAM_OFFSET_NEXT */
-  RSTREAM_OFFSET_FIRST = 1,     /* the first message still in the stream */
-  RSTREAM_OFFSET_LAST = 2,      /* the start of the last chunk, maybe thousands of messages */
-  RSTREAM_OFFSET_NEXT = 3,      /* what is published from now on */
-  RSTREAM_OFFSET_OFFSET = 4,    /* offset_value, or the first message if that one is gone, or as
-                                   NEXT if it does not exist yet */
-  RSTREAM_OFFSET_TIMESTAMP = 5  /* the first chunk written at or after timestamp_ms. The unit is
-                                   the chunk: it may begin with older messages */
+  RSTREAM_OFFSET_DEFAULT = 0, /* RSTREAM_OFFSET_NEXT */
+  RSTREAM_OFFSET_FIRST = 1,   /* the first message still in the stream */
+  RSTREAM_OFFSET_LAST = 2, /* the start of the last chunk, maybe thousands of messages */
+  RSTREAM_OFFSET_NEXT = 3, /* what is published from now on */
+  RSTREAM_OFFSET_OFFSET = 4, /* offset_value, or the first message if that one is gone, or
+                                as NEXT if it does not exist yet */
+  RSTREAM_OFFSET_TIMESTAMP = 5 /* the first chunk written at or after timestamp_ms. The
+                                  unit is the chunk: it may begin with older messages */
 } rstream_offset_type;
 
-/* A message as it was received. Its body is borrowed until the callback returns, or as long as the
- * chunk it came in is retained. */
+/* A message as it was received. Its body is borrowed until the callback returns, or as
+ * long as the chunk it came in is retained. */
 typedef struct rstream_message_view {
   size_t struct_size; /* size of what the library filled */
   const uint8_t *body;
@@ -35,24 +36,25 @@ typedef struct rstream_message_view {
   uint64_t offset; /* in the stream */
 } rstream_message_view;
 
-/* One call per chunk: iterate with rstream_chunk_next(). The chunk is finished, and its credit
- * goes back to the broker, when the callback returns or, if it was retained, with the last
- * rstream_chunk_release(). */
-typedef void (*rstream_chunk_cb)(rstream_consumer *consumer, rstream_chunk *chunk, void *user);
+/* One call per chunk: iterate with rstream_chunk_next(). The chunk is finished, and its
+ * credit goes back to the broker, when the callback returns or, if it was retained, with
+ * the last rstream_chunk_release(). */
+typedef void (*rstream_chunk_cb)(rstream_consumer *consumer, rstream_chunk *chunk,
+                                 void *user);
 
 /* One call per message, in the order of offsets. */
 typedef void (*rstream_message_cb)(rstream_consumer *consumer,
                                    const rstream_message_view *message, void *user);
 
-/* An entry of a chunk that could not be turned into messages: damaged, or compressed (this version
- * reads uncompressed entries). The rest of the chunk goes on. `text` is borrowed until the callback
- * returns. */
+/* An entry of a chunk that could not be turned into messages: damaged, or compressed
+ * (this version reads uncompressed entries). The rest of the chunk goes on. `text` is
+ * borrowed until the callback returns. */
 typedef struct rstream_entry_error {
-  size_t struct_size;        /* size of what the library filled */
-  int status;                /* RSTREAM_ECODEC */
-  uint64_t first_offset;     /* of the messages concerned */
-  uint64_t message_count;    /* as the entry declares it */
-  const uint8_t *entry;      /* the entry's bytes as they came, borrowed likewise */
+  size_t struct_size;     /* size of what the library filled */
+  int status;             /* RSTREAM_ECODEC */
+  uint64_t first_offset;  /* of the messages concerned */
+  uint64_t message_count; /* as the entry declares it */
+  const uint8_t *entry;   /* the entry's bytes as they came, borrowed likewise */
   size_t entry_size;
   const char *text;
 } rstream_entry_error;
@@ -63,12 +65,14 @@ typedef void (*rstream_entry_error_cb)(rstream_consumer *consumer,
 typedef void (*rstream_consumer_state_cb)(rstream_consumer *consumer,
                                           const rstream_state *state, void *user);
 
-/* The last callback of a consumer: when it returns, `consumer` is gone. Chunks that were retained
- * stay valid until released. `status` is 0, or the reason that ended the consumer before. */
-typedef void (*rstream_consumer_closed_cb)(rstream_consumer *consumer, int status, void *user);
+/* The last callback of a consumer: when it returns, `consumer` is gone. Chunks that were
+ * retained stay valid until released. `status` is 0, or the reason that ended the
+ * consumer before. */
+typedef void (*rstream_consumer_closed_cb)(rstream_consumer *consumer, int status,
+                                           void *user);
 
-/* Set with rstream_consumer_options_init(), then change what differs. 0 or NULL means the default.
- * Everything is copied. */
+/* Set with rstream_consumer_options_init(), then change what differs. 0 or NULL means the
+ * default. Everything is copied. */
 typedef struct rstream_consumer_options {
   size_t struct_size; /* set by rstream_consumer_options_init() */
   const char *stream; /* required; 1 to 255 bytes */
@@ -76,68 +80,72 @@ typedef struct rstream_consumer_options {
                          rstream_consumer_store_offset() stores; at most 255 bytes;
                          default: none */
 
-  rstream_chunk_cb on_chunk;               /* one of these two is required, */
-  rstream_message_cb on_message;           /* not both */
-  rstream_entry_error_cb on_entry_error;   /* default: logged and counted only. Called when
-                                              the entry is reached, in on_message mode and by
-                                              rstream_chunk_next() alike */
-  rstream_consumer_state_cb on_state;      /* default: none */
-  void *user;                              /* passed to each callback of this consumer */
+  rstream_chunk_cb on_chunk;             /* one of these two is required, */
+  rstream_message_cb on_message;         /* not both */
+  rstream_entry_error_cb on_entry_error; /* default: logged and counted only. Called when
+                                            the entry is reached, in on_message mode and
+                                            by rstream_chunk_next() alike */
+  rstream_consumer_state_cb on_state;    /* default: none */
+  void *user;                            /* passed to each callback of this consumer */
 
   rstream_offset_type offset_type; /* default RSTREAM_OFFSET_NEXT */
-  uint64_t offset_value;           /* for RSTREAM_OFFSET_OFFSET. No message below it is handed
-                                      out, although the broker starts at a chunk's begin. */
-  int64_t timestamp_ms;            /* for RSTREAM_OFFSET_TIMESTAMP: since 1970, UTC */
-  uint16_t initial_credit;         /* chunks the broker may send ahead; default 10; at most
-                                      32767. One goes back for each finished chunk. */
-  uint8_t crc_off;                 /* 1: do not verify the CRC-32 of chunks */
+  uint64_t offset_value;   /* for RSTREAM_OFFSET_OFFSET. No message below it is handed
+                              out, although the broker starts at a chunk's begin. */
+  int64_t timestamp_ms;    /* for RSTREAM_OFFSET_TIMESTAMP: since 1970, UTC */
+  uint16_t initial_credit; /* chunks the broker may send ahead; default 10; at most
+                              32767. One goes back for each finished chunk. */
+  uint8_t crc_off;         /* 1: do not verify the CRC-32 of chunks */
 } rstream_consumer_options;
 
-#define rstream_consumer_options_init(o) rstream_consumer_options_init_sized((o), sizeof *(o))
+#define rstream_consumer_options_init(o) \
+  rstream_consumer_options_init_sized((o), sizeof *(o))
 RSTREAM_EXPORT void rstream_consumer_options_init_sized(rstream_consumer_options *options,
                                                         size_t size);
 
-/* Opens a consumer. It returns at once and connects in the background, to a replica of the stream
- * if there is one, else to its leader. on_state tells when it is open, or why it could not be. A
- * stream that is not available yet is asked for again until request_timeout_ms of the environment
- * passed.
+/* Opens a consumer. It returns at once and connects in the background, to a replica of
+ * the stream if there is one, else to its leader. on_state tells when it is open, or why
+ * it could not be. A stream that is not available yet is asked for again until
+ * request_timeout_ms of the environment passed.
  *
- * A chunk whose CRC-32 is wrong is not handed out; it ends the consumer with RSTREAM_ECHECKSUM.
+ * A chunk whose CRC-32 is wrong is not handed out; it ends the consumer with
+ * RSTREAM_ECHECKSUM.
  *
  * Errors: RSTREAM_EINVAL, RSTREAM_ECLOSED (the environment is closing), RSTREAM_ENOMEM.
  * `*consumer` is NULL then. Since 0.1.0. */
 RSTREAM_EXPORT int rstream_consumer_open(rstream_consumer **consumer, rstream_env *env,
                                          const rstream_consumer_options *options);
 
-/* Closes a consumer: no message or chunk callback comes from here on, not even for the rest of the
- * chunk at hand. Tells the broker, then calls `on_closed`, which may be NULL.
+/* Closes a consumer: no message or chunk callback comes from here on, not even for the
+ * rest of the chunk at hand. Tells the broker, then calls `on_closed`, which may be NULL.
  *
  * Errors: RSTREAM_EINVAL, RSTREAM_ECLOSED (closing already). Since 0.1.0. */
 RSTREAM_EXPORT int rstream_consumer_close(rstream_consumer *consumer,
                                           rstream_consumer_closed_cb on_closed);
 
 /* Stores an offset under the consumer's name, on the consumer's own connection; see
- * rstream_store_offset() for what the broker makes of it. Errors: RSTREAM_EINVAL (no name),
- * RSTREAM_ECLOSED, RSTREAM_ENOMEM, RSTREAM_EBUSY (not open yet). Since 0.1.0. */
-RSTREAM_EXPORT int rstream_consumer_store_offset(rstream_consumer *consumer, uint64_t offset);
+ * rstream_store_offset() for what the broker makes of it. Errors: RSTREAM_EINVAL (no
+ * name), RSTREAM_ECLOSED, RSTREAM_ENOMEM, RSTREAM_EBUSY (not open yet). Since 0.1.0. */
+RSTREAM_EXPORT int rstream_consumer_store_offset(rstream_consumer *consumer,
+                                                 uint64_t offset);
 
-RSTREAM_EXPORT rstream_handle_state rstream_consumer_state(const rstream_consumer *consumer);
+RSTREAM_EXPORT rstream_handle_state
+rstream_consumer_state(const rstream_consumer *consumer);
 RSTREAM_EXPORT rstream_env *rstream_consumer_env(const rstream_consumer *consumer);
 RSTREAM_EXPORT void *rstream_consumer_user(const rstream_consumer *consumer);
 /* Borrowed for the consumer's life. */
 RSTREAM_EXPORT const char *rstream_consumer_stream(const rstream_consumer *consumer);
 
 typedef struct rstream_consumer_stats {
-  size_t struct_size;          /* set by the caller; cut to it */
-  uint64_t chunks;             /* received and accepted */
-  uint64_t chunks_bad;         /* malformed, or with a wrong CRC-32 */
-  uint64_t messages;           /* handed out; in chunk mode, messages of chunks handed out */
-  uint64_t messages_filtered;  /* below the offset asked for, not handed out */
-  uint64_t entries_bad;        /* see on_entry_error */
-  uint64_t bytes;              /* of Deliver frames */
-  uint64_t chunks_held;        /* handed out, not finished yet */
-  uint64_t bytes_held;         /* of those */
-  uint64_t next_offset;        /* offset after the last message of the last chunk */
+  size_t struct_size;  /* set by the caller; cut to it */
+  uint64_t chunks;     /* received and accepted */
+  uint64_t chunks_bad; /* malformed, or with a wrong CRC-32 */
+  uint64_t messages;   /* handed out; in chunk mode, messages of chunks handed out */
+  uint64_t messages_filtered; /* below the offset asked for, not handed out */
+  uint64_t entries_bad;       /* see on_entry_error */
+  uint64_t bytes;             /* of Deliver frames */
+  uint64_t chunks_held;       /* handed out, not finished yet */
+  uint64_t bytes_held;        /* of those */
+  uint64_t next_offset;       /* offset after the last message of the last chunk */
 } rstream_consumer_stats;
 
 /* Set struct_size first. Errors: RSTREAM_EINVAL. Since 0.1.0. */
@@ -146,33 +154,37 @@ RSTREAM_EXPORT int rstream_consumer_stats_get(const rstream_consumer *consumer,
 
 /* What a chunk tells about itself. */
 typedef struct rstream_chunk_info {
-  size_t struct_size;        /* set by the caller; cut to it */
-  uint64_t first_offset;     /* of the chunk; messages below the offset asked for are skipped */
+  size_t struct_size; /* set by the caller; cut to it */
+  uint64_t
+      first_offset; /* of the chunk; messages below the offset asked for are skipped */
   uint32_t message_count;    /* messages in the chunk, the skipped ones included */
   uint32_t entry_count;      /* a sub-entry counts 1 */
   int64_t timestamp_ms;      /* the leader's clock when the chunk was written; UTC */
   uint64_t epoch;            /* the leader's term */
-  uint64_t committed_offset; /* first offset of the last committed chunk when this was sent;
-                                broker 3.11, else 0 */
+  uint64_t committed_offset; /* first offset of the last committed chunk when this was
+                                sent; broker 3.11, else 0 */
   uint32_t size_bytes;       /* of the entries */
 } rstream_chunk_info;
 
 /* Set struct_size first. Errors: RSTREAM_EINVAL. Since 0.1.0. */
-RSTREAM_EXPORT int rstream_chunk_info_get(const rstream_chunk *chunk, rstream_chunk_info *info);
+RSTREAM_EXPORT int rstream_chunk_info_get(const rstream_chunk *chunk,
+                                          rstream_chunk_info *info);
 
-/* The next message of a chunk, from the first one at or above the offset asked for; NULL at the end,
- * and once the consumer is closing unless the chunk is retained. The view is borrowed until the
- * next call on this chunk; its body as long as the chunk. An entry that can't be decoded is
- * told to on_entry_error and passed over. Never allocates. Since 0.1.0. */
+/* The next message of a chunk, from the first one at or above the offset asked for; NULL
+ * at the end, and once the consumer is closing unless the chunk is retained. The view is
+ * borrowed until the next call on this chunk; its body as long as the chunk. An entry
+ * that can't be decoded is told to on_entry_error and passed over. Never allocates. Since
+ * 0.1.0. */
 RSTREAM_EXPORT const rstream_message_view *rstream_chunk_next(rstream_chunk *chunk);
 
 /* Back to the first message. Since 0.1.0. */
 RSTREAM_EXPORT void rstream_chunk_rewind(rstream_chunk *chunk);
 
-/* Keeps a chunk and the bytes of its messages past the callback, without a copy, until released as
- * often as retained. A retained chunk keeps its credit, so the broker stops sending when
- * initial_credit of them are held. Also valid after the consumer and the environment are closed.
- * Thread: the loop's; once the environment is closed, any one. Since 0.1.0. */
+/* Keeps a chunk and the bytes of its messages past the callback, without a copy, until
+ * released as often as retained. A retained chunk keeps its credit, so the broker stops
+ * sending when initial_credit of them are held. Also valid after the consumer and the
+ * environment are closed. Thread: the loop's; once the environment is closed, any one.
+ * Since 0.1.0. */
 RSTREAM_EXPORT void rstream_chunk_retain(rstream_chunk *chunk);
 RSTREAM_EXPORT void rstream_chunk_release(rstream_chunk *chunk);
 

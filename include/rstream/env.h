@@ -1,15 +1,16 @@
-/* The environment: one per libuv loop and broker cluster. It owns the connections and everything
- * that is opened through it.
+/* The environment: one per libuv loop and broker cluster. It owns the connections and
+ * everything that is opened through it.
  *
- * THREADS. Everything in rstream belongs to the thread that runs the environment's loop: call
- * every function from that thread, and expect every callback on it. The single exception is
- * rstream_env_post(). The library starts no thread, installs no signal handler, and keeps no
- * global state. (libuv itself resolves host names on its own thread pool.)
+ * THREADS. Everything in rstream belongs to the thread that runs the environment's loop:
+ * call every function from that thread, and expect every callback on it. The single
+ * exception is rstream_env_post(). The library starts no thread, installs no signal
+ * handler, and keeps no global state. (libuv itself resolves host names on its own thread
+ * pool.)
  *
- * CALLBACKS. A function either returns an error, or its callback comes exactly once, later;
- * never both, and never from inside the call itself. Any function of rstream may be called
- * from any callback, closing included. Views handed to a callback are borrowed until it
- * returns, unless said otherwise. */
+ * CALLBACKS. A function either returns an error, or its callback comes exactly once,
+ * later; never both, and never from inside the call itself. Any function of rstream may
+ * be called from any callback, closing included. Views handed to a callback are borrowed
+ * until it returns, unless said otherwise. */
 #ifndef RSTREAM_ENV_H
 #define RSTREAM_ENV_H
 
@@ -34,14 +35,14 @@ typedef enum rstream_log_level {
   RSTREAM_LOG_OFF = 4    /* as a level asked for: nothing at all */
 } rstream_log_level;
 
-/* One line of log. `text` is NUL-terminated, has no newline, holds no password, and is borrowed
- * until the callback returns. */
+/* One line of log. `text` is NUL-terminated, has no newline, holds no password, and is
+ * borrowed until the callback returns. */
 typedef void (*rstream_log_cb)(rstream_log_level level, const char *text, void *user);
 
-/* Where memory comes from. All three are required when any is given; `resize` and `release`
- * must accept NULL as realloc() and free() do. They are called on the loop's thread, and from
- * rstream_env_post() on the thread that calls it. Returning NULL is answered with
- * RSTREAM_ENOMEM. */
+/* Where memory comes from. All three are required when any is given; `resize` and
+ * `release` must accept NULL as realloc() and free() do. They are called on the loop's
+ * thread, and from rstream_env_post() on the thread that calls it. Returning NULL is
+ * answered with RSTREAM_ENOMEM. */
 typedef struct rstream_allocator {
   void *(*allocate)(size_t bytes, void *user);
   void *(*resize)(void *memory, size_t bytes, void *user);
@@ -49,15 +50,15 @@ typedef struct rstream_allocator {
   void *user;
 } rstream_allocator;
 
-/* Set with rstream_env_options_init(), then change what differs. 0 or NULL means the default.
- * Everything is copied; the struct may go once rstream_env_create() returned. */
+/* Set with rstream_env_options_init(), then change what differs. 0 or NULL means the
+ * default. Everything is copied; the struct may go once rstream_env_create() returned. */
 typedef struct rstream_env_options {
   size_t struct_size; /* set by rstream_env_options_init() */
 
   /* rabbitmq-stream://user:password@host:port/vhost
-   * Default: rabbitmq-stream://guest:guest@localhost:5552/%2f. Reserved characters in user,
-   * password and vhost are percent-encoded; a missing vhost, or one that is empty, is "/".
-   * The members below override what the URI says. */
+   * Default: rabbitmq-stream://guest:guest@localhost:5552/%2f. Reserved characters in
+   * user, password and vhost are percent-encoded; a missing vhost, or one that is empty,
+   * is "/". The members below override what the URI says. */
   const char *uri;
   const char *host;     /* default: of the URI */
   uint16_t port;        /* default: of the URI, else 5552 */
@@ -69,46 +70,49 @@ typedef struct rstream_env_options {
    * the connection is for. Default: "rstream". At most 255 bytes. */
   const char *connection_name;
 
-  uint32_t connect_timeout_ms; /* per address: TCP and the whole handshake; default 10000 */
-  uint32_t request_timeout_ms; /* for the answer to a request; default 15000. The broker holds
-                                  back some refusals for 3 s and takes up to 10 s for Metadata:
-                                  below 5000 a wrong password looks like a time-out. */
-  uint32_t heartbeat_s;        /* asked for in Tune; default 60; at most 3600. The lower of
-                                  ours and the broker's counts. See heartbeat_off. */
-  uint32_t max_frame_bytes;    /* asked for in Tune; default 1048576; at least 256. The lower
-                                  of ours and the broker's counts. Limits what we send. */
-  uint32_t max_deliver_bytes;  /* largest frame accepted from the broker once the connection is
-                                  open; default 134217728 (128 MiB). A chunk arrives as one
-                                  frame, whatever max_frame_bytes says. */
-  uint16_t max_producers_per_connection; /* default 256, which is also the protocol's limit */
+  uint32_t
+      connect_timeout_ms; /* per address: TCP and the whole handshake; default 10000 */
+  uint32_t
+      request_timeout_ms; /* for the answer to a request; default 15000. The broker holds
+                             back some refusals for 3 s and takes up to 10 s for Metadata:
+                             below 5000 a wrong password looks like a time-out. */
+  uint32_t heartbeat_s;   /* asked for in Tune; default 60; at most 3600. The lower of
+                             ours and the broker's counts. See heartbeat_off. */
+  uint32_t max_frame_bytes; /* asked for in Tune; default 1048576; at least 256. The lower
+                               of ours and the broker's counts. Limits what we send. */
+  uint32_t max_deliver_bytes; /* largest frame accepted from the broker once the
+                                 connection is open; default 134217728 (128 MiB). A chunk
+                                 arrives as one frame, whatever max_frame_bytes says. */
+  uint16_t
+      max_producers_per_connection; /* default 256, which is also the protocol's limit */
   uint16_t max_consumers_per_connection; /* default 256, likewise */
-  uint8_t heartbeat_off;       /* 1: ask for no heartbeats. The broker then does not notice a
-                                  dead client either. */
+  uint8_t heartbeat_off; /* 1: ask for no heartbeats. The broker then does not notice a
+                            dead client either. */
 
   rstream_log_cb on_log;       /* default: nothing is logged */
-  rstream_log_level log_level; /* most detailed level wanted; default RSTREAM_LOG_INFO as set
-                                  by rstream_env_options_init() */
+  rstream_log_level log_level; /* most detailed level wanted; default RSTREAM_LOG_INFO as
+                                  set by rstream_env_options_init() */
   void *user;                  /* passed to on_log; see rstream_env_user() */
 
   const rstream_allocator *allocator; /* default: malloc, realloc, free */
 
-  /* When rstream_env_create() fails, the reason in words is written here, NUL-terminated and
-   * cut to fit. NULL: not wanted. Owned by the caller. */
+  /* When rstream_env_create() fails, the reason in words is written here, NUL-terminated
+   * and cut to fit. NULL: not wanted. Owned by the caller. */
   char *error_text;
   size_t error_text_size;
 } rstream_env_options;
 
-/* Sets every member to its default and struct_size to the caller's own sizeof, which lets a
- * newer library serve programs compiled against an older header. */
+/* Sets every member to its default and struct_size to the caller's own sizeof, which lets
+ * a newer library serve programs compiled against an older header. */
 #define rstream_env_options_init(o) rstream_env_options_init_sized((o), sizeof *(o))
-RSTREAM_EXPORT void rstream_env_options_init_sized(rstream_env_options *options, size_t size);
+RSTREAM_EXPORT void rstream_env_options_init_sized(rstream_env_options *options,
+                                                   size_t size);
 
 /* Creates an environment. No connection is made before something needs one.
  *
- * `loop`: the loop to live on; borrowed until the environment's close callback came; never
- * run, stopped or closed by rstream. NULL: the library makes a loop of its own, stepped with
- * rstream_env_run().
- * `options`: may be NULL for all defaults.
+ * `loop`: the loop to live on; borrowed until the environment's close callback came;
+ * never run, stopped or closed by rstream. NULL: the library makes a loop of its own,
+ * stepped with rstream_env_run(). `options`: may be NULL for all defaults.
  *
  * Errors: RSTREAM_EINVAL (an option is out of range), RSTREAM_EURI, RSTREAM_ENOTSUP (a
  * rabbitmq-stream+tls URI: this version has no TLS), RSTREAM_ENOMEM, or a code of libuv.
@@ -119,28 +123,30 @@ RSTREAM_EXPORT int rstream_env_create(rstream_env **env, struct uv_loop_s *loop,
 /* Called last of all callbacks of the environment: when it returns, `env` is gone. */
 typedef void (*rstream_env_closed_cb)(rstream_env *env, void *user);
 
-/* Closes every producer (draining it first, within its close_timeout_ms) and every consumer of
- * the environment, ends all connections in order, then calls `on_closed`, once. Requests that
- * are still waiting are answered with RSTREAM_ECANCELED. `on_closed` may be NULL. After it, the
- * loop has no handle of rstream left. With a loop of its own the environment goes on being
- * stepped with rstream_env_run() until that returns RSTREAM_ECLOSED.
+/* Closes every producer (draining it first, within its close_timeout_ms) and every
+ * consumer of the environment, ends all connections in order, then calls `on_closed`,
+ * once. Requests that are still waiting are answered with RSTREAM_ECANCELED. `on_closed`
+ * may be NULL. After it, the loop has no handle of rstream left. With a loop of its own
+ * the environment goes on being stepped with rstream_env_run() until that returns
+ * RSTREAM_ECLOSED.
  *
  * Errors: RSTREAM_EINVAL (NULL), RSTREAM_ECLOSED (closing already). Since 0.1.0. */
 RSTREAM_EXPORT int rstream_env_close(rstream_env *env, rstream_env_closed_cb on_closed,
                                      void *user);
 
-/* Steps the loop until something happened or `timeout_ms` passed: 0 does what is ready and
- * returns, a negative number waits without limit. Works on the environment's own loop and on
- * the caller's alike; programs that run their loop themselves do not need it.
+/* Steps the loop until something happened or `timeout_ms` passed: 0 does what is ready
+ * and returns, a negative number waits without limit. Works on the environment's own loop
+ * and on the caller's alike; programs that run their loop themselves do not need it.
  *
  * Returns 0; RSTREAM_ECLOSED when the environment was closed meanwhile and is gone;
  * RSTREAM_EBUSY from inside a callback; RSTREAM_EINVAL. Since 0.1.0. */
 RSTREAM_EXPORT int rstream_env_run(rstream_env *env, int timeout_ms);
 
 /* For embedding in another event loop (epoll, asyncio ...): watch the descriptor for
- * readability, at most for the number of milliseconds that rstream_env_backend_timeout() tells
- * (-1: without limit), then call rstream_env_run(env, 0). The descriptor belongs to the loop
- * and stays the same for the environment's life. Negative on error. Since 0.1.0. */
+ * readability, at most for the number of milliseconds that rstream_env_backend_timeout()
+ * tells
+ * (-1: without limit), then call rstream_env_run(env, 0). The descriptor belongs to the
+ * loop and stays the same for the environment's life. Negative on error. Since 0.1.0. */
 RSTREAM_EXPORT int rstream_env_backend_fd(const rstream_env *env);
 RSTREAM_EXPORT int rstream_env_backend_timeout(const rstream_env *env);
 
@@ -152,34 +158,34 @@ RSTREAM_EXPORT void *rstream_env_user(const rstream_env *env);
 
 /* Calls `fn(env, arg)` on the loop's thread, soon and in the order of posting.
  *
- * THREAD-SAFE: the only function of rstream that may be called from any thread. It must not be
- * called once the environment's close callback may have run; what was posted before but has not
- * run when the environment closes is run before its close callback.
+ * THREAD-SAFE: the only function of rstream that may be called from any thread. It must
+ * not be called once the environment's close callback may have run; what was posted
+ * before but has not run when the environment closes is run before its close callback.
  *
  * Errors: RSTREAM_EINVAL, RSTREAM_ENOMEM, RSTREAM_ECLOSED. Since 0.1.0. */
 typedef void (*rstream_post_cb)(rstream_env *env, void *arg);
 RSTREAM_EXPORT int rstream_env_post(rstream_env *env, rstream_post_cb fn, void *arg);
 
-/* What the last call on this environment, or on anything opened through it, that returned an
- * error objected to: "consumer name is 300 bytes long, at most 255 are allowed". Empty when
- * nothing failed yet. Borrowed until the next call fails. Since 0.1.0. */
+/* What the last call on this environment, or on anything opened through it, that returned
+ * an error objected to: "consumer name is 300 bytes long, at most 255 are allowed". Empty
+ * when nothing failed yet. Borrowed until the next call fails. Since 0.1.0. */
 RSTREAM_EXPORT const char *rstream_env_error_text(const rstream_env *env);
 
 /* Counters since the environment was created, and sizes as they are now. */
 typedef struct rstream_env_stats {
-  size_t struct_size;              /* set by rstream_env_stats_get() to what it filled */
-  uint64_t bytes_sent;             /* on all connections */
-  uint64_t bytes_received;         /* on all connections */
-  uint64_t frames_received;        /* on all connections */
-  uint64_t frames_ignored;         /* unknown key, publisher, subscription or correlation id */
-  uint64_t connections_opened;     /* reached the state ready */
-  uint64_t connections_lost;       /* ended by the peer, the network or a deadline */
-  uint64_t messages_sent;          /* accepted by rstream_producer_send() */
-  uint64_t messages_confirmed;     /* of those */
-  uint64_t messages_failed;        /* of those */
-  uint64_t messages_consumed;      /* handed to the application */
-  uint64_t bytes_allocated;        /* memory held now, through the allocator */
-  uint64_t allocations;            /* calls of allocate and resize so far */
+  size_t struct_size;       /* set by rstream_env_stats_get() to what it filled */
+  uint64_t bytes_sent;      /* on all connections */
+  uint64_t bytes_received;  /* on all connections */
+  uint64_t frames_received; /* on all connections */
+  uint64_t frames_ignored;  /* unknown key, publisher, subscription or correlation id */
+  uint64_t connections_opened;        /* reached the state ready */
+  uint64_t connections_lost;          /* ended by the peer, the network or a deadline */
+  uint64_t messages_sent;             /* accepted by rstream_producer_send() */
+  uint64_t messages_confirmed;        /* of those */
+  uint64_t messages_failed;           /* of those */
+  uint64_t messages_consumed;         /* handed to the application */
+  uint64_t bytes_allocated;           /* memory held now, through the allocator */
+  uint64_t allocations;               /* calls of allocate and resize so far */
   uint32_t connections_for_locator;   /* open now */
   uint32_t connections_for_producers; /* open now */
   uint32_t connections_for_consumers; /* open now */
@@ -187,9 +193,10 @@ typedef struct rstream_env_stats {
   uint32_t consumers;                 /* handles that are not closed yet */
 } rstream_env_stats;
 
-/* Fills `*stats`. Set struct_size first with `stats.struct_size = sizeof stats`; members beyond
- * it are left out. Never allocates. Errors: RSTREAM_EINVAL. Since 0.1.0. */
-RSTREAM_EXPORT int rstream_env_stats_get(const rstream_env *env, rstream_env_stats *stats);
+/* Fills `*stats`. Set struct_size first with `stats.struct_size = sizeof stats`; members
+ * beyond it are left out. Never allocates. Errors: RSTREAM_EINVAL. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_env_stats_get(const rstream_env *env,
+                                         rstream_env_stats *stats);
 
 #ifdef __cplusplus
 }

@@ -11,77 +11,84 @@ extern "C" {
 
 typedef struct rstream_producer rstream_producer;
 
-/* Outcomes of messages that share one status: a PublishConfirm frame, part of a PublishError
- * frame, or the end of the producer. One call carries many. Borrowed until the callback
- * returns. */
+/* Outcomes of messages that share one status: a PublishConfirm frame, part of a
+ * PublishError frame, or the end of the producer. One call carries many. Borrowed until
+ * the callback returns. */
 typedef struct rstream_confirms {
-  size_t struct_size;  /* size of what the library filled */
-  int status;          /* 0: stored by a quorum. Else why not: RSTREAM_BROKER_... as the broker
-                          said, RSTREAM_ECONNLOST, RSTREAM_ECLOSED, RSTREAM_EUNAVAILABLE ... */
-  size_t count;        /* messages */
-  const uint64_t *ids; /* their ids, as rstream_producer_send() gave them; no order promised */
+  size_t struct_size; /* size of what the library filled */
+  int status;   /* 0: stored by a quorum. Else why not: RSTREAM_BROKER_... as the broker
+                   said, RSTREAM_ECONNLOST, RSTREAM_ECLOSED, RSTREAM_EUNAVAILABLE ... */
+  size_t count; /* messages */
+  const uint64_t
+      *ids; /* their ids, as rstream_producer_send() gave them; no order promised */
 } rstream_confirms;
 
-typedef void (*rstream_confirm_cb)(rstream_producer *producer, const rstream_confirms *confirms,
-                                   void *user);
+typedef void (*rstream_confirm_cb)(rstream_producer *producer,
+                                   const rstream_confirms *confirms, void *user);
 
-/* The window has room again after rstream_producer_send() returned RSTREAM_EAGAIN: messages and
- * bytes in flight are down to half of their limits. Once for each time it filled. */
+/* The window has room again after rstream_producer_send() returned RSTREAM_EAGAIN:
+ * messages and bytes in flight are down to half of their limits. Once for each time it
+ * filled. */
 typedef void (*rstream_writable_cb)(rstream_producer *producer, void *user);
 
 typedef void (*rstream_producer_state_cb)(rstream_producer *producer,
                                           const rstream_state *state, void *user);
 
-/* The last callback of a producer: when it returns, `producer` is gone. `status` is 0 when every
- * message had been confirmed or refused by the broker, else why some had to be given up: they got
- * RSTREAM_ECLOSED (the drain's time ran out) or the reason that ended the producer. */
-typedef void (*rstream_producer_closed_cb)(rstream_producer *producer, int status, void *user);
+/* The last callback of a producer: when it returns, `producer` is gone. `status` is 0
+ * when every message had been confirmed or refused by the broker, else why some had to be
+ * given up: they got RSTREAM_ECLOSED (the drain's time ran out) or the reason that ended
+ * the producer. */
+typedef void (*rstream_producer_closed_cb)(rstream_producer *producer, int status,
+                                           void *user);
 
-/* Set with rstream_producer_options_init(), then change what differs. 0 or NULL means the default.
- * Everything is copied. */
+/* Set with rstream_producer_options_init(), then change what differs. 0 or NULL means the
+ * default. Everything is copied. */
 typedef struct rstream_producer_options {
-  size_t struct_size;           /* set by rstream_producer_options_init() */
-  const char *stream;           /* required; 1 to 255 bytes */
-  const char *name;             /* publisher reference for deduplication, at most 255 bytes;
-                                   default: none. The broker keeps the highest publishing id
-                                   for each name and stream, and confirms, but does not store,
-                                   what is not above it. Two live producers of one name on
-                                   one stream drop each other's messages. */
-  rstream_confirm_cb on_confirm; /* default: outcomes are counted only */
+  size_t struct_size; /* set by rstream_producer_options_init() */
+  const char *stream; /* required; 1 to 255 bytes */
+  const char *name;   /* publisher reference for deduplication, at most 255 bytes;
+                         default: none. The broker keeps the highest publishing id
+                         for each name and stream, and confirms, but does not store,
+                         what is not above it. Two live producers of one name on
+                         one stream drop each other's messages. */
+  rstream_confirm_cb on_confirm;      /* default: outcomes are counted only */
   rstream_writable_cb on_writable;    /* default: none */
   rstream_producer_state_cb on_state; /* default: none */
   void *user;                         /* passed to each callback of this producer */
 
-  uint32_t max_messages_in_flight; /* accepted, without outcome; default 10000; at most 2^24 */
-  uint64_t max_bytes_in_flight;    /* the same in bytes on the wire; default 67108864 (64 MiB).
-                                      One message always fits an empty window. */
-  uint32_t max_batch_messages;     /* a Publish frame is closed at this many; default: no
-                                      limit but the next one */
-  uint32_t max_batch_bytes;        /* a Publish frame is closed at this size, 256 bytes to
-                                      16 MiB, or at the negotiated frame size if that is less;
-                                      default 65536. A larger message gets a frame of its
-                                      own. */
-  uint32_t linger_ms;              /* an open frame waits at most this long for more messages,
-                                      at most 60000; default 0: until the end of the loop's
-                                      turn */
-  uint32_t close_timeout_ms;       /* how long rstream_producer_close() waits for outcomes;
-                                      default 30000 */
+  uint32_t
+      max_messages_in_flight; /* accepted, without outcome; default 10000; at most 2^24 */
+  uint64_t max_bytes_in_flight; /* the same in bytes on the wire; default 67108864 (64
+                                   MiB). One message always fits an empty window. */
+  uint32_t max_batch_messages;  /* a Publish frame is closed at this many; default: no
+                                   limit but the next one */
+  uint32_t max_batch_bytes;     /* a Publish frame is closed at this size, 256 bytes to
+                                   16 MiB, or at the negotiated frame size if that is less;
+                                   default 65536. A larger message gets a frame of its
+                                   own. */
+  uint32_t linger_ms;        /* an open frame waits at most this long for more messages,
+                                at most 60000; default 0: until the end of the loop's
+                                turn */
+  uint32_t close_timeout_ms; /* how long rstream_producer_close() waits for outcomes;
+                                default 30000 */
 } rstream_producer_options;
 
-#define rstream_producer_options_init(o) rstream_producer_options_init_sized((o), sizeof *(o))
+#define rstream_producer_options_init(o) \
+  rstream_producer_options_init_sized((o), sizeof *(o))
 RSTREAM_EXPORT void rstream_producer_options_init_sized(rstream_producer_options *options,
                                                         size_t size);
 
-/* Opens a producer. It returns at once and accepts messages at once: they wait, within the window,
- * while the stream's leader is looked up, connected to, and the publisher is declared. on_state
- * tells when it is open, or why it could not be.
+/* Opens a producer. It returns at once and accepts messages at once: they wait, within
+ * the window, while the stream's leader is looked up, connected to, and the publisher is
+ * declared. on_state tells when it is open, or why it could not be.
  *
  * A stream without a leader, or one that is not available yet, is asked for again until
- * request_timeout_ms of the environment passed. A stream that does not exist ends the producer at
- * once.
+ * request_timeout_ms of the environment passed. A stream that does not exist ends the
+ * producer at once.
  *
- * Errors: RSTREAM_EINVAL, RSTREAM_ECLOSED (the environment is closing), RSTREAM_ENOMEM, and
- * RSTREAM_EBUSY when the environment already has a producer of this name on this stream.
+ * Errors: RSTREAM_EINVAL, RSTREAM_ECLOSED (the environment is closing), RSTREAM_ENOMEM,
+ * and RSTREAM_EBUSY when the environment already has a producer of this name on this
+ * stream.
  * `*producer` is NULL then. Since 0.1.0. */
 RSTREAM_EXPORT int rstream_producer_open(rstream_producer **producer, rstream_env *env,
                                          const rstream_producer_options *options);
@@ -89,62 +96,68 @@ RSTREAM_EXPORT int rstream_producer_open(rstream_producer **producer, rstream_en
 /* A message to publish. Set with rstream_message_init(). */
 typedef struct rstream_message {
   size_t struct_size; /* set by rstream_message_init() */
-  const void *body;   /* the bytes to publish, as they are; may be NULL when body_size is 0 */
-  size_t body_size;   /* up to what fits a frame: the negotiated size less 21 bytes */
+  const void
+      *body; /* the bytes to publish, as they are; may be NULL when body_size is 0 */
+  size_t body_size; /* up to what fits a frame: the negotiated size less 21 bytes */
 } rstream_message;
 
 #define rstream_message_init(m) rstream_message_init_sized((m), sizeof *(m))
 RSTREAM_EXPORT void rstream_message_init_sized(rstream_message *message, size_t size);
 
-/* Accepts a message: copies its body into the frame being filled, and writes its id to `*id`
- * unless that is NULL. Ids start at 1 and grow by 1 with each accepted message. From here on the
- * message gets exactly one outcome through on_confirm.
+/* Accepts a message: copies its body into the frame being filled, and writes its id to
+ * `*id` unless that is NULL. Ids start at 1 and grow by 1 with each accepted message.
+ * From here on the message gets exactly one outcome through on_confirm.
  *
- * Errors, with nothing accepted: RSTREAM_EAGAIN (the window is full, wait for on_writable),
- * RSTREAM_EMSGSIZE (can never fit a frame), RSTREAM_ECLOSED, RSTREAM_EINVAL, RSTREAM_ENOMEM.
- * While the frame size is not negotiated yet, a message is taken that fits max_frame_bytes of the
- * environment; if the broker then asks for less, RSTREAM_EMSGSIZE is its outcome. Never
- * blocks, never calls back, allocates nothing in steady state. Since 0.1.0. */
+ * Errors, with nothing accepted: RSTREAM_EAGAIN (the window is full, wait for
+ * on_writable), RSTREAM_EMSGSIZE (can never fit a frame), RSTREAM_ECLOSED,
+ * RSTREAM_EINVAL, RSTREAM_ENOMEM. While the frame size is not negotiated yet, a message
+ * is taken that fits max_frame_bytes of the environment; if the broker then asks for
+ * less, RSTREAM_EMSGSIZE is its outcome. Never blocks, never calls back, allocates
+ * nothing in steady state. Since 0.1.0. */
 RSTREAM_EXPORT int rstream_producer_send(rstream_producer *producer,
                                          const rstream_message *message, uint64_t *id);
 
 /* The same for a bare body. Since 0.1.0. */
-RSTREAM_EXPORT int rstream_producer_send_bytes(rstream_producer *producer, const void *body,
-                                               size_t body_size, uint64_t *id);
+RSTREAM_EXPORT int rstream_producer_send_bytes(rstream_producer *producer,
+                                               const void *body, size_t body_size,
+                                               uint64_t *id);
 
-/* Calls `on_flushed` once every message accepted so far has its outcome; `status` is 0, or why
- * the producer ended before. The open frame is sent without waiting for linger_ms. `on_flushed`
- * may be NULL: then it only sends.
+/* Calls `on_flushed` once every message accepted so far has its outcome; `status` is 0,
+ * or why the producer ended before. The open frame is sent without waiting for linger_ms.
+ * `on_flushed` may be NULL: then it only sends.
  *
  * Errors: RSTREAM_EINVAL, RSTREAM_ECLOSED, RSTREAM_ENOMEM. Since 0.1.0. */
 typedef void (*rstream_flushed_cb)(rstream_producer *producer, int status, void *user);
 RSTREAM_EXPORT int rstream_producer_flush(rstream_producer *producer,
                                           rstream_flushed_cb on_flushed, void *user);
 
-/* Closes a producer: accepts no more, sends what is left, waits up to close_timeout_ms for the
- * outcomes (none is waited for when the producer ended already), tells the broker, and calls
- * `on_closed`, which may be NULL. Every message has had its outcome by then.
+/* Closes a producer: accepts no more, sends what is left, waits up to close_timeout_ms
+ * for the outcomes (none is waited for when the producer ended already), tells the
+ * broker, and calls `on_closed`, which may be NULL. Every message has had its outcome by
+ * then.
  *
  * Errors: RSTREAM_EINVAL, RSTREAM_ECLOSED (closing already). Since 0.1.0. */
 RSTREAM_EXPORT int rstream_producer_close(rstream_producer *producer,
                                           rstream_producer_closed_cb on_closed);
 
-/* The same with a time to wait of its own. 0 gives up at once: messages without an outcome fail
- * with RSTREAM_ECLOSED. Also allowed while rstream_producer_close() is draining, to cut that
- * short: `on_closed` must be NULL then, as the first one stays. Since 0.1.0. */
+/* The same with a time to wait of its own. 0 gives up at once: messages without an
+ * outcome fail with RSTREAM_ECLOSED. Also allowed while rstream_producer_close() is
+ * draining, to cut that short: `on_closed` must be NULL then, as the first one stays.
+ * Since 0.1.0. */
 RSTREAM_EXPORT int rstream_producer_close_within(rstream_producer *producer,
                                                  uint32_t timeout_ms,
                                                  rstream_producer_closed_cb on_closed);
 
-RSTREAM_EXPORT rstream_handle_state rstream_producer_state(const rstream_producer *producer);
+RSTREAM_EXPORT rstream_handle_state
+rstream_producer_state(const rstream_producer *producer);
 RSTREAM_EXPORT rstream_env *rstream_producer_env(const rstream_producer *producer);
 RSTREAM_EXPORT void *rstream_producer_user(const rstream_producer *producer);
 /* Borrowed for the producer's life. */
 RSTREAM_EXPORT const char *rstream_producer_stream(const rstream_producer *producer);
 
-/* What the broker stores as publishing id is the message's id plus this number: 0 for a producer
- * without a name, the sequence found at the broker when opening for one with a name. Known once
- * the producer is open. Since 0.1.0. */
+/* What the broker stores as publishing id is the message's id plus this number: 0 for a
+ * producer without a name, the sequence found at the broker when opening for one with a
+ * name. Known once the producer is open. Since 0.1.0. */
 RSTREAM_EXPORT uint64_t rstream_producer_id_base(const rstream_producer *producer);
 
 typedef struct rstream_producer_stats {
@@ -155,7 +168,7 @@ typedef struct rstream_producer_stats {
   uint64_t messages_in_flight; /* accepted, no outcome yet */
   uint64_t bytes_in_flight;    /* on the wire, of those */
   uint64_t frames_sent;        /* Publish frames handed to the connection */
-  uint64_t unknown_confirms;   /* outcomes for ids not in flight: late, twice, or made up */
+  uint64_t unknown_confirms; /* outcomes for ids not in flight: late, twice, or made up */
 } rstream_producer_stats;
 
 /* Set struct_size first. Errors: RSTREAM_EINVAL. Since 0.1.0. */

@@ -1,5 +1,6 @@
-/* rstream: a RabbitMQ Streams client for programs that run a libuv loop, and for those who bind
- * it from other languages. This header includes all others; start reading at env.h. */
+/* rstream: a RabbitMQ Streams client for programs that run a libuv loop, and for those
+ * who bind it from other languages. This header includes all others; start reading at
+ * env.h. */
 #ifndef RSTREAM_H
 #define RSTREAM_H
 

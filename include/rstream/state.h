@@ -11,7 +11,8 @@ extern "C" {
 #endif
 
 typedef enum rstream_handle_state {
-  RSTREAM_STATE_OPENING = 0,  /* looking up, connecting, declaring; work is accepted already */
+  RSTREAM_STATE_OPENING =
+      0, /* looking up, connecting, declaring; work is accepted already */
   RSTREAM_STATE_OPEN = 1,     /* the broker knows it */
   RSTREAM_STATE_DRAINING = 2, /* close was called, outcomes are still awaited */
   RSTREAM_STATE_CLOSED = 3    /* ended, see `reason`; nothing is accepted any more */
@@ -19,10 +20,10 @@ typedef enum rstream_handle_state {
 
 /* One change of state. Borrowed, with all its texts, until the callback returns.
  *
- * OPEN comes once the broker has accepted the handle. CLOSED comes when the handle ended by
- * itself, after every message got its outcome; the handle stays valid and must still be closed
- * with its close function. A close that the application asked for is told by the close callback
- * alone. */
+ * OPEN comes once the broker has accepted the handle. CLOSED comes when the handle ended
+ * by itself, after every message got its outcome; the handle stays valid and must still
+ * be closed with its close function. A close that the application asked for is told by
+ * the close callback alone. */
 typedef struct rstream_state {
   size_t struct_size;         /* size of what the library filled */
   rstream_handle_state state; /* the new state */

@@ -7,7 +7,7 @@
 #define RSTREAM_VERSION_MAJOR 0
 #define RSTREAM_VERSION_MINOR 1
 #define RSTREAM_VERSION_PATCH 0
-#define RSTREAM_VERSION_TEXT "0.1.0"
+#define RSTREAM_VERSION_TEXT  "0.1.0"
 
 /* One number that grows with each release: major * 10000 + minor * 100 + patch. */
 #define RSTREAM_VERSION_NUMBER \
@@ -23,8 +23,8 @@
 extern "C" {
 #endif
 
-/* The version of the library that is running, which may be newer than the header a program
- * was compiled with. Never fails. Thread: any. Since 0.1.0. */
+/* The version of the library that is running, which may be newer than the header a
+ * program was compiled with. Never fails. Thread: any. Since 0.1.0. */
 RSTREAM_EXPORT int rstream_version_number(void);
 RSTREAM_EXPORT const char *rstream_version_text(void);
 

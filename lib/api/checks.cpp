@@ -10,18 +10,19 @@ int check_optional_name(env *e, const char *what, const char *name) {
 }
 
 int check_name(env *e, const char *what, const char *name) {
-  if (!name || !*name) return env_error(e, RSTREAM_EINVAL, "%s is missing or empty", what);
+  if (!name || !*name)
+    return env_error(e, RSTREAM_EINVAL, "%s is missing or empty", what);
   size_t bytes = strlen(name);
   if (bytes <= max_name_bytes) return 0;
-  return env_error(e, RSTREAM_EINVAL, "%s is %zu bytes long, at most %zu are allowed", what,
-                   bytes, max_name_bytes);
+  return env_error(e, RSTREAM_EINVAL, "%s is %zu bytes long, at most %zu are allowed",
+                   what, bytes, max_name_bytes);
 }
 
 int check_range(env *e, const char *what, uint64_t value, uint64_t low, uint64_t high) {
   if (value >= low && value <= high) return 0;
   return env_error(e, RSTREAM_EINVAL,
-                   "%s is %" PRIu64 ", allowed are %" PRIu64 " to %" PRIu64, what, value, low,
-                   high);
+                   "%s is %" PRIu64 ", allowed are %" PRIu64 " to %" PRIu64, what, value,
+                   low, high);
 }
 
 int check_open(env *e) {

@@ -1,7 +1,7 @@
 #pragma once
 
-// Checks of arguments that several functions share. Each returns 0, or refuses with a code and words
-// in the environment's error text.
+// Checks of arguments that several functions share. Each returns 0, or refuses with a
+// code and words in the environment's error text.
 
 #include <cstdint>
 
@@ -20,7 +20,8 @@ constexpr size_t max_name_bytes = 255;
 // RSTREAM_ECLOSED once the environment is closing.
 [[nodiscard]] int check_open(env *e);
 
-template <class T> void default_to(T &option, T value) {
+template <class T>
+void default_to(T &option, T value) {
   if (option == T{}) option = value;
 }
 

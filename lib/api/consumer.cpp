@@ -26,7 +26,8 @@ int check_options(env *e, const rstream_consumer_options &o) {
   if (rc == 0) rc = check_range(e, "initial_credit", o.initial_credit, 1, most_credit);
   if (rc < 0) return rc;
   if (!o.on_chunk == !o.on_message) {
-    return env_error(e, RSTREAM_EINVAL, "exactly one of on_chunk and on_message is needed");
+    return env_error(e, RSTREAM_EINVAL,
+                     "exactly one of on_chunk and on_message is needed");
   }
   return 0;
 }
@@ -47,7 +48,8 @@ int rstream_consumer_open(rstream_consumer **out, rstream_env *e,
   rstream_consumer_options o;
   rstream_consumer_options_init(&o);
   if (!sized_read(o, options)) {
-    return env_error(e, RSTREAM_EINVAL, "the options are missing or were not initialised");
+    return env_error(e, RSTREAM_EINVAL,
+                     "the options are missing or were not initialised");
   }
   set_defaults(o);
   rc = check_options(e, o);
@@ -66,9 +68,15 @@ rstream_handle_state rstream_consumer_state(const rstream_consumer *c) {
   return c ? consumer_state(c) : RSTREAM_STATE_CLOSED;
 }
 
-rstream_env *rstream_consumer_env(const rstream_consumer *c) { return c ? c->env : nullptr; }
-void *rstream_consumer_user(const rstream_consumer *c) { return c ? c->options.user : nullptr; }
-const char *rstream_consumer_stream(const rstream_consumer *c) { return c ? c->stream : ""; }
+rstream_env *rstream_consumer_env(const rstream_consumer *c) {
+  return c ? c->env : nullptr;
+}
+void *rstream_consumer_user(const rstream_consumer *c) {
+  return c ? c->options.user : nullptr;
+}
+const char *rstream_consumer_stream(const rstream_consumer *c) {
+  return c ? c->stream : "";
+}
 
 int rstream_consumer_stats_get(const rstream_consumer *c, rstream_consumer_stats *stats) {
   if (!c) return RSTREAM_EINVAL;

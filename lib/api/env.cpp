@@ -36,10 +36,11 @@ constexpr const char default_connection_name[] = "rstream";
   return code;
 }
 
-int check_number(const rstream_env_options &o, const char *what, uint32_t value, uint32_t low,
-                 uint32_t high) {
+int check_number(const rstream_env_options &o, const char *what, uint32_t value,
+                 uint32_t low, uint32_t high) {
   if (value >= low && value <= high) return 0;
-  return refuse(o, RSTREAM_EINVAL, "%s is %u, allowed are %u to %u", what, value, low, high);
+  return refuse(o, RSTREAM_EINVAL, "%s is %u, allowed are %u to %u", what, value, low,
+                high);
 }
 
 void set_defaults(rstream_env_options &o) {
@@ -62,9 +63,12 @@ int check_numbers(const rstream_env_options &o) {
       {"request_timeout_ms", o.request_timeout_ms, 1, max_timeout_ms},
       {"heartbeat_s", o.heartbeat_s, 1, max_heartbeat_s},
       {"max_frame_bytes", o.max_frame_bytes, smallest_frame_bytes, largest_frame_bytes},
-      {"max_deliver_bytes", o.max_deliver_bytes, smallest_deliver_bytes, largest_frame_bytes},
-      {"max_producers_per_connection", o.max_producers_per_connection, 1, ids_per_connection},
-      {"max_consumers_per_connection", o.max_consumers_per_connection, 1, ids_per_connection},
+      {"max_deliver_bytes", o.max_deliver_bytes, smallest_deliver_bytes,
+       largest_frame_bytes},
+      {"max_producers_per_connection", o.max_producers_per_connection, 1,
+       ids_per_connection},
+      {"max_consumers_per_connection", o.max_consumers_per_connection, 1,
+       ids_per_connection},
       {"log_level", static_cast<uint32_t>(o.log_level), 0, RSTREAM_LOG_OFF},
   };
   for (const auto &limit : limits) {
@@ -78,16 +82,18 @@ int check_texts(const rstream_env_options &o) {
   const struct {
     const char *what;
     const char *text;
-  } texts[] = {{"host", o.host},         {"username", o.username},
-               {"password", o.password}, {"vhost", o.vhost},
+  } texts[] = {{"host", o.host},
+               {"username", o.username},
+               {"password", o.password},
+               {"vhost", o.vhost},
                {"connection_name", o.connection_name}};
   for (const auto &t : texts) {
     // Passwords may be long: OAuth 2 tokens travel in them.
     size_t limit = t.text == o.password ? 1024 : max_name_bytes;
     size_t bytes = t.text ? strlen(t.text) : 0;
     if (bytes > limit) {
-      return refuse(o, RSTREAM_EINVAL, "%s is %zu bytes long, at most %zu are allowed", t.what,
-                    bytes, limit);
+      return refuse(o, RSTREAM_EINVAL, "%s is %zu bytes long, at most %zu are allowed",
+                    t.what, bytes, limit);
     }
   }
   return 0;
@@ -106,7 +112,7 @@ int memory_of(const rstream_env_options &o, memory_functions &functions) {
 
 int loop_result(int rc) {
   if (rc == 0) return 0;
-  return uv_net_is_closed(rc) ? RSTREAM_ECLOSED : RSTREAM_EBUSY;
+  return net_uv_is_closed(rc) ? RSTREAM_ECLOSED : RSTREAM_EBUSY;
 }
 
 // The world knows functions without type; this is the one place that knows it again.
@@ -119,7 +125,8 @@ void call_posted(void *subject, void (*fn)(), void *arg) {
 void rstream_env_options_init_sized(rstream_env_options *options, size_t size) {
   sized_init(options, size);
   rstream_log_level level = RSTREAM_LOG_INFO;
-  if (size >= offsetof(rstream_env_options, log_level) + sizeof level) options->log_level = level;
+  if (size >= offsetof(rstream_env_options, log_level) + sizeof level)
+    options->log_level = level;
 }
 
 int rstream_env_create(rstream_env **out, struct uv_loop_s *loop,
@@ -146,31 +153,33 @@ int rstream_env_close(rstream_env *e, rstream_env_closed_cb on_closed, void *use
 }
 
 int rstream_env_run(rstream_env *e, int timeout_ms) {
-  return e ? loop_result(uv_net_run(e->world, timeout_ms)) : RSTREAM_EINVAL;
+  return e ? loop_result(net_uv_run(e->world, timeout_ms)) : RSTREAM_EINVAL;
 }
 
 int rstream_env_backend_fd(const rstream_env *e) {
-  return e ? uv_net_backend_fd(e->world) : RSTREAM_EINVAL;
+  return e ? net_uv_backend_fd(e->world) : RSTREAM_EINVAL;
 }
 
 int rstream_env_backend_timeout(const rstream_env *e) {
-  return e ? uv_net_backend_timeout(e->world) : RSTREAM_EINVAL;
+  return e ? net_uv_backend_timeout(e->world) : RSTREAM_EINVAL;
 }
 
 struct uv_loop_s *rstream_env_loop(const rstream_env *e) {
-  return e ? uv_net_loop(e->world) : nullptr;
+  return e ? net_uv_loop(e->world) : nullptr;
 }
 
 void *rstream_env_user(const rstream_env *e) { return e ? e->user : nullptr; }
 
 int rstream_env_post(rstream_env *e, rstream_post_cb fn, void *arg) {
   if (!e || !fn) return RSTREAM_EINVAL;
-  int rc = uv_net_post(e->world, call_posted, e, reinterpret_cast<void (*)()>(fn), arg);
+  int rc = net_uv_post(e->world, call_posted, e, reinterpret_cast<void (*)()>(fn), arg);
   if (rc == 0) return 0;
-  return uv_net_is_closed(rc) ? RSTREAM_ECLOSED : RSTREAM_ENOMEM;
+  return net_uv_is_closed(rc) ? RSTREAM_ECLOSED : RSTREAM_ENOMEM;
 }
 
-const char *rstream_env_error_text(const rstream_env *e) { return e ? e->error_text : ""; }
+const char *rstream_env_error_text(const rstream_env *e) {
+  return e ? e->error_text : "";
+}
 
 int rstream_env_stats_get(const rstream_env *e, rstream_env_stats *stats) {
   if (!e) return RSTREAM_EINVAL;

@@ -4,15 +4,12 @@
 
 const char *rstream_error_text(int code) {
   switch (code) {
-  case RSTREAM_OK:
-    return "success";
+  case RSTREAM_OK: return "success";
 #define RSTREAM_CASE(number, name, text, retry) \
-  case number:                                  \
-    return text;
+  case number: return text;
     RSTREAM_ERROR_MAP(RSTREAM_CASE)
 #undef RSTREAM_CASE
-  default:
-    break;
+  default: break;
   }
   const char *text = rstream::net_error_text(code);
   return text ? text : "unknown error";
@@ -20,15 +17,12 @@ const char *rstream_error_text(int code) {
 
 const char *rstream_error_name(int code) {
   switch (code) {
-  case RSTREAM_OK:
-    return "RSTREAM_OK";
+  case RSTREAM_OK: return "RSTREAM_OK";
 #define RSTREAM_CASE(number, name, text, retry) \
-  case number:                                  \
-    return "RSTREAM_" #name;
+  case number: return "RSTREAM_" #name;
     RSTREAM_ERROR_MAP(RSTREAM_CASE)
 #undef RSTREAM_CASE
-  default:
-    break;
+  default: break;
   }
   const char *name = rstream::net_error_name(code);
   return name ? name : "UNKNOWN";
@@ -37,11 +31,9 @@ const char *rstream_error_name(int code) {
 int rstream_error_is_retriable(int code) {
   switch (code) {
 #define RSTREAM_CASE(number, name, text, retry) \
-  case number:                                  \
-    return retry;
+  case number: return retry;
     RSTREAM_ERROR_MAP(RSTREAM_CASE)
 #undef RSTREAM_CASE
-  default:
-    return code < 0 && code > -4096 ? RSTREAM_RETRY : RSTREAM_FINAL;
+  default: return code < 0 && code > -4096 ? RSTREAM_RETRY : RSTREAM_FINAL;
   }
 }

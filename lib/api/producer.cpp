@@ -66,7 +66,8 @@ int rstream_producer_open(rstream_producer **out, rstream_env *e,
   rstream_producer_options o;
   rstream_producer_options_init(&o);
   if (!sized_read(o, options)) {
-    return env_error(e, RSTREAM_EINVAL, "the options are missing or were not initialised");
+    return env_error(e, RSTREAM_EINVAL,
+                     "the options are missing or were not initialised");
   }
   set_defaults(o);
   rc = check_options(e, o);
@@ -80,14 +81,16 @@ int rstream_producer_send_bytes(rstream_producer *p, const void *body, size_t bo
   return rc < 0 ? refuse_message(p, rc, body_size) : 0;
 }
 
-int rstream_producer_send(rstream_producer *p, const rstream_message *message, uint64_t *id) {
+int rstream_producer_send(rstream_producer *p, const rstream_message *message,
+                          uint64_t *id) {
   rstream_message m;
   rstream_message_init(&m);
   if (!sized_read(m, message)) return RSTREAM_EINVAL;
   return rstream_producer_send_bytes(p, m.body, m.body_size, id);
 }
 
-int rstream_producer_flush(rstream_producer *p, rstream_flushed_cb on_flushed, void *user) {
+int rstream_producer_flush(rstream_producer *p, rstream_flushed_cb on_flushed,
+                           void *user) {
   return p ? producer_flush(p, on_flushed, user) : RSTREAM_EINVAL;
 }
 
@@ -106,10 +109,18 @@ rstream_handle_state rstream_producer_state(const rstream_producer *p) {
   return p ? producer_state(p) : RSTREAM_STATE_CLOSED;
 }
 
-rstream_env *rstream_producer_env(const rstream_producer *p) { return p ? p->env : nullptr; }
-void *rstream_producer_user(const rstream_producer *p) { return p ? p->options.user : nullptr; }
-const char *rstream_producer_stream(const rstream_producer *p) { return p ? p->stream : ""; }
-uint64_t rstream_producer_id_base(const rstream_producer *p) { return p ? p->id_base : 0; }
+rstream_env *rstream_producer_env(const rstream_producer *p) {
+  return p ? p->env : nullptr;
+}
+void *rstream_producer_user(const rstream_producer *p) {
+  return p ? p->options.user : nullptr;
+}
+const char *rstream_producer_stream(const rstream_producer *p) {
+  return p ? p->stream : "";
+}
+uint64_t rstream_producer_id_base(const rstream_producer *p) {
+  return p ? p->id_base : 0;
+}
 
 int rstream_producer_stats_get(const rstream_producer *p, rstream_producer_stats *stats) {
   if (!p) return RSTREAM_EINVAL;

@@ -21,7 +21,8 @@ int check_stream(env *e, const char *stream, bool has_callback) {
   return rc < 0 ? rc : check_name(e, "the stream's name", stream);
 }
 
-int check_name_and_stream(env *e, const char *name, const char *stream, bool has_callback) {
+int check_name_and_stream(env *e, const char *name, const char *stream,
+                          bool has_callback) {
   int rc = check_stream(e, stream, has_callback);
   return rc < 0 ? rc : check_name(e, "the name", name);
 }
@@ -53,8 +54,8 @@ void rstream_stream_options_init_sized(rstream_stream_options *options, size_t s
 }
 
 int rstream_stream_create(rstream_env *e, const char *stream,
-                          const rstream_stream_options *options, rstream_result_cb on_result,
-                          void *user) {
+                          const rstream_stream_options *options,
+                          rstream_result_cb on_result, void *user) {
   int rc = check_stream(e, stream, on_result);
   if (rc < 0) return rc;
   rstream_stream_options o;
@@ -83,7 +84,8 @@ int rstream_stream_metadata(rstream_env *e, const char *const *streams, size_t c
   if (!e) return RSTREAM_EINVAL;
   if (!streams) return env_error(e, RSTREAM_EINVAL, "the streams are missing");
   int rc = check_range(e, "the number of streams", count, 1, max_metadata_streams);
-  for (size_t i = 0; rc == 0 && i < count; i++) rc = check_stream(e, streams[i], on_result);
+  for (size_t i = 0; rc == 0 && i < count; i++)
+    rc = check_stream(e, streams[i], on_result);
   return rc < 0 ? rc : request_metadata(e, streams, count, on_result, user);
 }
 
@@ -99,8 +101,8 @@ int rstream_metadata_get(const rstream_metadata *metadata, size_t index,
   return sized_write(info, filled) ? 0 : RSTREAM_EINVAL;
 }
 
-int rstream_metadata_replica(const rstream_metadata *metadata, size_t index, size_t replica,
-                             rstream_node *node) {
+int rstream_metadata_replica(const rstream_metadata *metadata, size_t index,
+                             size_t replica, rstream_node *node) {
   if (!metadata || !node || index >= metadata->stream_count) return RSTREAM_EINVAL;
   return metadata_view_replica(*metadata, index, replica, *node) ? 0 : RSTREAM_EINVAL;
 }
@@ -117,8 +119,8 @@ int rstream_query_offset(rstream_env *e, const char *name, const char *stream,
   return rc < 0 ? rc : request_query_offset(e, name, stream, on_result, user);
 }
 
-int rstream_store_offset(rstream_env *e, const char *name, const char *stream, uint64_t offset,
-                         rstream_result_cb on_result, void *user) {
+int rstream_store_offset(rstream_env *e, const char *name, const char *stream,
+                         uint64_t offset, rstream_result_cb on_result, void *user) {
   int rc = check_name_and_stream(e, name, stream, true);
   return rc < 0 ? rc : request_store_offset(e, name, stream, offset, on_result, user);
 }

@@ -16,8 +16,8 @@ shared_conn *shared_of(list_node *node) { return RSTREAM_OWNER(node, shared_conn
 
 void ignore(conn *c, const char *what, unsigned id) {
   c->counters->frames_ignored++;
-  log_line(c->world->log, log_level::debug, "%s:%u: ignored %s for unknown id %u", c->host,
-           c->port, what, id);
+  log_line(c->world->log, log_level::debug, "%s:%u: ignored %s for unknown id %u",
+           c->host, c->port, what, id);
 }
 
 member *member_of(conn *c, member_kind kind, uint8_t id, const char *what) {
@@ -99,12 +99,13 @@ void on_metadata_update(conn *c, const wire::metadata_update &frame) {
   for (member *m : s->by_id) {
     if (!m || frame.stream != m->stream) continue;
     connections_leave(*m, leave_kind::released);
-    tell_lost(s, *m, RSTREAM_EUNAVAILABLE, "the broker reports the stream as unavailable");
+    tell_lost(s, *m, RSTREAM_EUNAVAILABLE,
+              "the broker reports the stream as unavailable");
   }
 }
 
-// Sent for single active consumers only, which this version does not ask to be; but no answer would
-// cost the connection after 60 s.
+// Sent for single active consumers only, which this version does not ask to be; but no
+// answer would cost the connection after 60 s.
 void on_consumer_update(conn *c, const wire::consumer_update &frame) {
   wire::consumer_update_response answer{.correlation_id = frame.correlation_id,
                                         .code = wire::raw(wire::response::ok),
@@ -113,8 +114,9 @@ void on_consumer_update(conn *c, const wire::consumer_update &frame) {
   if (rc < 0) conn_fail(c, rc, "no memory to answer ConsumerUpdate");
 }
 
-constexpr conn_events events = {on_ready,   on_closed,       on_confirm,         on_publish_error,
-                                on_deliver, on_credit_error, on_metadata_update, on_consumer_update};
+constexpr conn_events events = {on_ready,           on_closed,         on_confirm,
+                                on_publish_error,   on_deliver,        on_credit_error,
+                                on_metadata_update, on_consumer_update};
 
 void on_idle(net_timer *timer) {
   shared_conn *s = RSTREAM_OWNER(timer, shared_conn, idle_timer);
@@ -168,7 +170,8 @@ void take_id(shared_conn *s, member &m) {
 
 }  // namespace
 
-int connections_join(env *e, member_kind kind, member &m, const char *host, uint16_t port) {
+int connections_join(env *e, member_kind kind, member &m, const char *host,
+                     uint16_t port) {
   assert(!m.link);
   shared_conn *s = find(e, kind, host, port);
   if (!s) {

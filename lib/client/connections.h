@@ -1,8 +1,9 @@
 #pragma once
 
-// Connections to the nodes that streams live on. Producers share them, consumers share others: a
-// broker that blocks publishing stops reading the whole connection, which must not keep credits or
-// answers of consumers from it. Each connection has 256 ids to give away.
+// Connections to the nodes that streams live on. Producers share them, consumers share
+// others: a broker that blocks publishing stops reading the whole connection, which must
+// not keep credits or answers of consumers from it. Each connection has 256 ids to give
+// away.
 
 #include "conn/conn.h"
 #include "util/list.h"
@@ -32,9 +33,9 @@ struct shared_conn {
   rstream_env *env = nullptr;
   conn *link = nullptr;
   member_kind kind{};
-  uint32_t used = 0;     // ids not to be given away: those of members and the abandoned ones
+  uint32_t used = 0;  // ids not to be given away: those of members and the abandoned ones
   uint32_t members = 0;
-  uint8_t next_id = 0;   // ids go round, so that one isn't used again soon
+  uint8_t next_id = 0;  // ids go round, so that one isn't used again soon
   bool abandoned[ids_per_connection] = {};
   member *by_id[ids_per_connection] = {};
   net_timer idle_timer;
@@ -45,8 +46,9 @@ struct connections {
   uint32_t count[member_kinds] = {};
 };
 
-// Gives the member an id on a connection to that node, a new one if need be. When the connection is
-// ready already, returns 1; when it will tell later, 0. RSTREAM_ENOMEM, or a code of libuv.
+// Gives the member an id on a connection to that node, a new one if need be. When the
+// connection is ready already, returns 1; when it will tell later, 0. RSTREAM_ENOMEM, or
+// a code of libuv.
 [[nodiscard]] int connections_join(rstream_env *env, member_kind kind, member &m,
                                    const char *host, uint16_t port);
 

@@ -10,7 +10,7 @@ namespace rstream {
 namespace {
 
 constexpr const char *phase_names[] = {"looking up", "connecting", "subscribing", "open",
-                                       "ended", "leaving", "closed"};
+                                       "ended",      "leaving",    "closed"};
 
 // How long the broker's answer to Unsubscribe is waited for.
 constexpr uint32_t leave_timeout_ms = 1000;
@@ -40,7 +40,9 @@ void tell_state(consumer *c, rstream_handle_state state, int reason, const char 
 
 // ---- opening
 
-bool connection_gone(const consumer *c) { return c->member.link->link->state == conn_state::closed; }
+bool connection_gone(const consumer *c) {
+  return c->member.link->link->state == conn_state::closed;
+}
 
 void on_subscribed(conn_request *request, int status, wire::bytes) {
   consumer *c = RSTREAM_OWNER(request, consumer, request);
@@ -58,16 +60,11 @@ void on_subscribed(conn_request *request, int status, wire::bytes) {
 
 wire::offset_spec spec_of(const consumer *c) {
   switch (c->options.offset_type) {
-  case RSTREAM_OFFSET_FIRST:
-    return wire::offset_first();
-  case RSTREAM_OFFSET_LAST:
-    return wire::offset_last();
-  case RSTREAM_OFFSET_OFFSET:
-    return wire::offset_at(c->options.offset_value);
-  case RSTREAM_OFFSET_TIMESTAMP:
-    return wire::offset_timestamp(c->options.timestamp_ms);
-  default:
-    return wire::offset_next();
+  case RSTREAM_OFFSET_FIRST: return wire::offset_first();
+  case RSTREAM_OFFSET_LAST: return wire::offset_last();
+  case RSTREAM_OFFSET_OFFSET: return wire::offset_at(c->options.offset_value);
+  case RSTREAM_OFFSET_TIMESTAMP: return wire::offset_timestamp(c->options.timestamp_ms);
+  default: return wire::offset_next();
   }
 }
 
@@ -129,14 +126,14 @@ void leave(consumer *c) {
   consumer_phase from = c->phase;
   lookup_cancel(c->lookup);
   conn_request_cancel(c->request);
-  // Also while the answer to Subscribe is awaited: the broker takes both in order. A consumer
-  // that ended over a bad chunk is still subscribed.
+  // Also while the answer to Subscribe is awaited: the broker takes both in order. A
+  // consumer that ended over a bad chunk is still subscribed.
   bool subscribed = from >= consumer_phase::subscribing && c->member.link;
   set_phase(c, consumer_phase::leaving);
   c->request.on_response = on_left;
   wire::unsubscribe request{.subscription_id = c->member.id};
-  if (subscribed && conn_request_send(c->member.link->link, c->request, wire::key::unsubscribe,
-                                      request) == 0) {
+  if (subscribed && conn_request_send(c->member.link->link, c->request,
+                                      wire::key::unsubscribe, request) == 0) {
     net_timer_start(*c->env->world, c->leave_timer, leave_timeout_ms);
     return;
   }
@@ -166,7 +163,9 @@ void on_task(net_task *task) {
   if (c->closing && c->phase < consumer_phase::leaving) leave(c);
 }
 
-void on_retry(net_timer *timer) { send_credits(RSTREAM_OWNER(timer, consumer, retry_timer)); }
+void on_retry(net_timer *timer) {
+  send_credits(RSTREAM_OWNER(timer, consumer, retry_timer));
+}
 
 void release(consumer *c) {
   memory &mem = env_memory(c->env);
@@ -175,7 +174,8 @@ void release(consumer *c) {
   memory_delete(mem, c);
 }
 
-// The end. Runs from tasks, timers and answers only, never inside a callback of this consumer.
+// The end. Runs from tasks, timers and answers only, never inside a callback of this
+// consumer.
 void finish(consumer *c) {
   env *e = c->env;
   set_phase(c, consumer_phase::closed);
@@ -198,7 +198,8 @@ void init(consumer *c) {
   c->task.run = on_task;
   c->leave_timer.on_due = on_leave_due;
   c->retry_timer.on_due = on_retry;
-  if (c->options.offset_type == RSTREAM_OFFSET_OFFSET) c->skip_below = c->options.offset_value;
+  if (c->options.offset_type == RSTREAM_OFFSET_OFFSET)
+    c->skip_below = c->options.offset_value;
 }
 
 }  // namespace
@@ -244,8 +245,7 @@ int consumer_store_offset(consumer *c, uint64_t offset) {
   if (c->closing || c->phase >= consumer_phase::ended) return RSTREAM_ECLOSED;
   if (!c->name) return env_error(c->env, RSTREAM_EINVAL, "the consumer has no name");
   if (c->phase != consumer_phase::open) return RSTREAM_EBUSY;
-  return conn_send(c->member.link->link,
-                   wire::store_offset{c->name, c->stream, offset});
+  return conn_send(c->member.link->link, wire::store_offset{c->name, c->stream, offset});
 }
 
 rstream_handle_state consumer_state(const consumer *c) {
@@ -268,8 +268,8 @@ void consumer_lost(consumer *c, int reason, const char *text) {
 void consumer_end(consumer *c, int reason, const char *text) {
   log_line(c->env->log, log_level::error, "consumer on %s ended: %s: %s", c->stream,
            rstream_error_text(reason), text);
-  // The subscription, if there is one, is given up when the application closes the consumer. Until
-  // then the broker sends no more than the credits it has.
+  // The subscription, if there is one, is given up when the application closes the
+  // consumer. Until then the broker sends no more than the credits it has.
   set_phase(c, consumer_phase::ended);
   c->end_reason = reason;
   lookup_cancel(c->lookup);

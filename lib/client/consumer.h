@@ -12,8 +12,8 @@ enum class consumer_phase : uint8_t {
   connecting,   // to that node
   subscribing,  // Subscribe sent
   open,
-  ended,        // by itself; waits for the application to close it
-  leaving,      // Unsubscribe sent
+  ended,    // by itself; waits for the application to close it
+  leaving,  // Unsubscribe sent
   closed
 };
 
@@ -21,8 +21,8 @@ const char *consumer_phase_name(consumer_phase phase);
 
 }  // namespace rstream
 
-// A chunk that was handed out. It keeps its frame's slab, and through that the memory pool, alive
-// longer than the consumer and the environment if need be.
+// A chunk that was handed out. It keeps its frame's slab, and through that the memory
+// pool, alive longer than the consumer and the environment if need be.
 struct rstream_chunk {
   rstream_chunk *next_free = nullptr;
   rstream_consumer *consumer = nullptr;  // nullptr once that is gone
@@ -40,7 +40,7 @@ struct rstream_chunk {
 
 struct rstream_consumer {
   rstream_env *env = nullptr;
-  rstream::list_node node;  // of env->consumers
+  rstream::list_node node;                // of env->consumers
   rstream_consumer_options options = {};  // stream and name are this consumer's copies
   char *stream = nullptr;
   char *name = nullptr;
@@ -68,7 +68,9 @@ namespace rstream {
 
 using consumer = rstream_consumer;
 
-inline consumer *consumer_of(member &m) { return RSTREAM_OWNER(&m, rstream_consumer, member); }
+inline consumer *consumer_of(member &m) {
+  return RSTREAM_OWNER(&m, rstream_consumer, member);
+}
 
 // `options` are complete and checked; texts are borrowed.
 [[nodiscard]] int consumer_open(consumer **c, rstream_env *env,

@@ -12,12 +12,13 @@ bool wants_messages(const consumer *c) {
 
 void tell_gap(consumer *c, const chunk_gap &gap) {
   c->stats.entries_bad++;
-  log_line(c->env->log, log_level::error, "consumer on %s: %llu messages from offset %llu: %s",
-           c->stream, static_cast<unsigned long long>(gap.record_count),
+  log_line(c->env->log, log_level::error,
+           "consumer on %s: %llu messages from offset %llu: %s", c->stream,
+           static_cast<unsigned long long>(gap.record_count),
            static_cast<unsigned long long>(gap.first_offset), gap.reason);
   if (!c->options.on_entry_error) return;
-  rstream_entry_error error{sizeof error,       RSTREAM_ECODEC,    gap.first_offset,
-                            gap.record_count,   gap.bytes.data(),  gap.bytes.size(),
+  rstream_entry_error error{sizeof error,     RSTREAM_ECODEC,   gap.first_offset,
+                            gap.record_count, gap.bytes.data(), gap.bytes.size(),
                             gap.reason};
   c->options.on_entry_error(c, &error, c->options.user);
 }
@@ -180,7 +181,8 @@ void chunk_handle_release(rstream_chunk *chunk) {
 }
 
 void chunk_handles_orphan(consumer *c) {
-  while (!list_empty(c->chunks)) unlink_chunk(RSTREAM_OWNER(c->chunks.next, rstream_chunk, node));
+  while (!list_empty(c->chunks))
+    unlink_chunk(RSTREAM_OWNER(c->chunks.next, rstream_chunk, node));
 }
 
 }  // namespace rstream

@@ -26,7 +26,8 @@ void write_log(log_level level, const char *text, void *user) {
 
 // Before there is an environment, the caller's own buffer takes the words.
 int refuse(const rstream_env_options &o, int code, const char *text) {
-  if (o.error_text && o.error_text_size) snprintf(o.error_text, o.error_text_size, "%s", text);
+  if (o.error_text && o.error_text_size)
+    snprintf(o.error_text, o.error_text_size, "%s", text);
   return code;
 }
 
@@ -116,7 +117,7 @@ void on_close_task(net_task *task) {
   }
   if (e->state == env_state::closing_connections && everything_closed(e)) {
     e->state = env_state::closing_world;
-    uv_net_close(e->world, on_world_closed, e);
+    net_uv_close(e->world, on_world_closed, e);
   }
 }
 
@@ -152,7 +153,7 @@ int env_create(env **out, const env_settings &settings) {
   locator_init(e);
   int rc = configure(e, o);
   if (rc == 0) {
-    rc = uv_net_create(&e->world, settings.loop, pool->mem, e->log);
+    rc = net_uv_create(&e->world, settings.loop, pool->mem, e->log);
     if (rc < 0) {
       const char *text = net_error_text(rc);
       if (net_error_is_no_memory(rc)) rc = RSTREAM_ENOMEM;

@@ -1,7 +1,7 @@
 #pragma once
 
-// The environment: owns the locator, the pooled connections, and the lists of everything that is
-// open.
+// The environment: owns the locator, the pooled connections, and the lists of everything
+// that is open.
 
 #include "client/connections.h"
 #include "client/locator.h"
@@ -15,11 +15,16 @@
 
 namespace rstream {
 
-// Outcomes are gathered here and told in pieces of this size. Enough to make the calls rare, small
-// enough to stay in the first-level cache.
+// Outcomes are gathered here and told in pieces of this size. Enough to make the calls
+// rare, small enough to stay in the first-level cache.
 constexpr uint32_t outcome_piece = 1024;
 
-enum class env_state : uint8_t { open, closing_handles, closing_connections, closing_world };
+enum class env_state : uint8_t {
+  open,
+  closing_handles,
+  closing_connections,
+  closing_world
+};
 
 }  // namespace rstream
 
@@ -71,8 +76,8 @@ using env = rstream_env;
 
 inline memory &env_memory(env *e) { return e->pool->mem; }
 
-// How the environment gets its world; the loop's own functions (run, post, backend) need to know that
-// it is libuv's, nothing else does.
+// How the environment gets its world; the loop's own functions (run, post, backend) need
+// to know that it is libuv's, nothing else does.
 struct env_settings {
   uv_loop_s *loop;
   memory_functions functions;

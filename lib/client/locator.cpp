@@ -93,8 +93,13 @@ void on_closed(conn *c, int reason, const char *text) {
 }
 
 // Nothing else is expected on this connection.
-template <class X> void ignore(conn *c, const X &) { c->counters->frames_ignored++; }
-void ignore_deliver(conn *c, const wire::deliver &, slab *) { c->counters->frames_ignored++; }
+template <class X>
+void ignore(conn *c, const X &) {
+  c->counters->frames_ignored++;
+}
+void ignore_deliver(conn *c, const wire::deliver &, slab *) {
+  c->counters->frames_ignored++;
+}
 
 constexpr conn_events events = {on_ready,
                                 on_closed,
@@ -106,8 +111,8 @@ constexpr conn_events events = {on_ready,
                                 ignore<wire::consumer_update>};
 
 int connect(env *e) {
-  return conn_open(&e->locator.link, *e->world, *e->pool, e->config, e->host, e->port, events,
-                   e, e->counters);
+  return conn_open(&e->locator.link, *e->world, *e->pool, e->config, e->host, e->port,
+                   events, e, e->counters);
 }
 
 void cancel_application(list &ops) {

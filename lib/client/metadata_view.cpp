@@ -67,7 +67,8 @@ void metadata_view_release(rstream_metadata &view) {
   view = rstream_metadata();
 }
 
-void metadata_view_stream(const rstream_metadata &view, size_t index, rstream_stream_info &info) {
+void metadata_view_stream(const rstream_metadata &view, size_t index,
+                          rstream_stream_info &info) {
   const wire::stream_info &s = view.streams[index];
   info.stream = s.stream.data();
   info.status = wire::is_ok(s.code) ? 0 : RSTREAM_EBROKER_BASE - s.code;

@@ -1,6 +1,7 @@
 #pragma once
 
-// The answer to Metadata as the application sees it: NUL-terminated names, access by index.
+// The answer to Metadata as the application sees it: NUL-terminated names, access by
+// index.
 
 #include "rstream/stream.h"
 #include "util/memory.h"
@@ -22,7 +23,8 @@ namespace rstream {
                                      const wire::metadata_response &response);
 void metadata_view_release(rstream_metadata &view);
 
-void metadata_view_stream(const rstream_metadata &view, size_t index, rstream_stream_info &info);
+void metadata_view_stream(const rstream_metadata &view, size_t index,
+                          rstream_stream_info &info);
 // Replicas the answer names but does not list are left out.
 size_t metadata_view_replicas(const rstream_metadata &view, size_t index);
 [[nodiscard]] bool metadata_view_replica(const rstream_metadata &view, size_t index,

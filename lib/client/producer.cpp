@@ -11,8 +11,9 @@ namespace rstream {
 
 namespace {
 
-constexpr const char *phase_names[] = {"looking up", "connecting", "declaring", "sequence",
-                                       "open", "ended", "leaving", "closed"};
+constexpr const char *phase_names[] = {"looking up", "connecting", "declaring",
+                                       "sequence",   "open",       "ended",
+                                       "leaving",    "closed"};
 
 // How long the broker's answer to DeletePublisher is waited for.
 constexpr uint32_t leave_timeout_ms = 1000;
@@ -40,7 +41,9 @@ void tell_state(producer *p, rstream_handle_state state, int reason, const char 
   p->options.on_state(p, &event, p->options.user);
 }
 
-void queue_task(producer *p) { net_task_queue(*p->env->world, p->task, task_stage::gather); }
+void queue_task(producer *p) {
+  net_task_queue(*p->env->world, p->task, task_stage::gather);
+}
 
 // ---- opening
 
@@ -48,7 +51,8 @@ void become_open(producer *p) {
   set_phase(p, producer_phase::open);
   producer_set_limits(p, conn_frame_limit(p->member.link->link));
   if (!producer_recut(p)) {
-    producer_end(p, RSTREAM_ENOMEM, "out of memory while fitting frames to the broker's limit");
+    producer_end(p, RSTREAM_ENOMEM,
+                 "out of memory while fitting frames to the broker's limit");
     return;
   }
   log_line(p->env->log, log_level::info, "producer open on %s", p->stream);
@@ -58,7 +62,9 @@ void become_open(producer *p) {
 }
 
 // The request failed because the connection did: producer_lost() follows.
-bool connection_gone(const producer *p) { return p->member.link->link->state == conn_state::closed; }
+bool connection_gone(const producer *p) {
+  return p->member.link->link->state == conn_state::closed;
+}
 
 void on_sequence(conn_request *request, int status, wire::bytes body) {
   producer *p = RSTREAM_OWNER(request, producer, request);
@@ -102,8 +108,8 @@ void declare(producer *p) {
   wire::declare_publisher request{.publisher_id = p->member.id,
                                   .reference = p->name ? p->name : "",
                                   .stream = p->stream};
-  int rc = conn_request_send(p->member.link->link, p->request, wire::key::declare_publisher,
-                             request);
+  int rc = conn_request_send(p->member.link->link, p->request,
+                             wire::key::declare_publisher, request);
   if (rc < 0) producer_end(p, rc, "can't declare the publisher");
 }
 
@@ -198,7 +204,9 @@ void on_linger(net_timer *timer) {
   producer_pump(p);
 }
 
-void on_retry(net_timer *timer) { producer_pump(RSTREAM_OWNER(timer, producer, retry_timer)); }
+void on_retry(net_timer *timer) {
+  producer_pump(RSTREAM_OWNER(timer, producer, retry_timer));
+}
 
 void release(producer *p) {
   memory &mem = env_memory(p->env);
@@ -208,7 +216,8 @@ void release(producer *p) {
   memory_delete(mem, p);
 }
 
-// The end. Runs from tasks, timers and answers only, never inside a callback of this producer.
+// The end. Runs from tasks, timers and answers only, never inside a callback of this
+// producer.
 void finish(producer *p) {
   env *e = p->env;
   set_phase(p, producer_phase::closed);
@@ -227,7 +236,8 @@ void finish(producer *p) {
 bool name_is_taken(const env *e, const char *name, const char *stream) {
   for (list_node *n = e->producers.next; n != &e->producers; n = n->next) {
     const producer *p = RSTREAM_OWNER(n, producer, node);
-    if (p->name && strcmp(p->name, name) == 0 && strcmp(p->stream, stream) == 0) return true;
+    if (p->name && strcmp(p->name, name) == 0 && strcmp(p->stream, stream) == 0)
+      return true;
   }
   return false;
 }
@@ -253,8 +263,8 @@ const char *producer_phase_name(producer_phase phase) {
 
 int producer_open(producer **out, env *e, const rstream_producer_options &options) {
   if (options.name && name_is_taken(e, options.name, options.stream)) {
-    return env_error(e, RSTREAM_EBUSY, "a producer named %s is open on stream %s", options.name,
-                     options.stream);
+    return env_error(e, RSTREAM_EBUSY, "a producer named %s is open on stream %s",
+                     options.name, options.stream);
   }
   memory &mem = env_memory(e);
   auto *p = memory_new<producer>(mem);
@@ -296,7 +306,8 @@ int producer_flush(producer *p, rstream_flushed_cb on_flushed, void *user) {
   return 0;
 }
 
-int producer_close(producer *p, uint32_t timeout_ms, rstream_producer_closed_cb on_closed) {
+int producer_close(producer *p, uint32_t timeout_ms,
+                   rstream_producer_closed_cb on_closed) {
   if (p->closing && on_closed) return RSTREAM_ECLOSED;
   if (p->phase == producer_phase::leaving || p->phase == producer_phase::closed) return 0;
   p->closing = true;

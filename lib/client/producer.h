@@ -17,8 +17,8 @@ enum class producer_phase : uint8_t {
   declaring,   // DeclarePublisher sent
   sequence,    // QueryPublisherSequence sent, of a named producer
   open,
-  ended,       // by itself; waits for the application to close it
-  leaving,     // DeletePublisher sent
+  ended,    // by itself; waits for the application to close it
+  leaving,  // DeletePublisher sent
   closed
 };
 
@@ -35,7 +35,7 @@ struct flush_waiter {
 
 struct rstream_producer {
   rstream_env *env = nullptr;
-  rstream::list_node node;  // of env->producers
+  rstream::list_node node;                // of env->producers
   rstream_producer_options options = {};  // stream and name are this producer's copies
   char *stream = nullptr;
   char *name = nullptr;
@@ -49,20 +49,20 @@ struct rstream_producer {
   rstream::stream_lookup lookup;
   rstream::member member;
   rstream::conn_request request;
-  rstream::net_task task;         // closes the open frame, sends, looks how far closing got
+  rstream::net_task task;  // closes the open frame, sends, looks how far closing got
   rstream::net_timer linger_timer;
-  rstream::net_timer close_timer; // the drain's end, then that of DeletePublisher
-  rstream::net_timer retry_timer; // sending failed for lack of memory
+  rstream::net_timer close_timer;  // the drain's end, then that of DeletePublisher
+  rstream::net_timer retry_timer;  // sending failed for lack of memory
 
   // What one message costs to send is decided by these few, see producer_send().
-  uint8_t *at = nullptr;         // the frame being filled: where the next message goes
-  uint8_t *limit = nullptr;      // and where it must end; both nullptr without a frame
+  uint8_t *at = nullptr;     // the frame being filled: where the next message goes
+  uint8_t *limit = nullptr;  // and where it must end; both nullptr without a frame
   uint64_t next_id = 1;
-  uint64_t window_end_id = 0;    // ids below it are within max_messages_in_flight
+  uint64_t window_end_id = 0;  // ids below it are within max_messages_in_flight
   uint64_t bytes_in_flight = 0;
-  uint64_t id_base = 0;          // publishing id minus message id
-  uint32_t open_count = 0;       // messages in the frame being filled
-  uint32_t count_check = 0;      // at this many the limit is looked at again
+  uint64_t id_base = 0;      // publishing id minus message id
+  uint32_t open_count = 0;   // messages in the frame being filled
+  uint32_t count_check = 0;  // at this many the limit is looked at again
 
   rstream::batch *open_batch = nullptr;
   rstream::slab *slab = nullptr;  // where frames are made
@@ -71,15 +71,16 @@ struct rstream_producer {
   uint32_t last_frame_bytes = 0;
   uint64_t frame_room = 0;  // how large the frame being filled may become
 
-  uint32_t frame_limit = 0;     // largest frame, the size field included
-  uint32_t batch_limit = 0;     // where a frame is closed; at most frame_limit
+  uint32_t frame_limit = 0;  // largest frame, the size field included
+  uint32_t batch_limit = 0;  // where a frame is closed; at most frame_limit
 
-  // Frames that wait for outcomes, by id; the last `unsent` of them are not with the connection.
+  // Frames that wait for outcomes, by id; the last `unsent` of them are not with the
+  // connection.
   rstream::ring<rstream::batch *> batches;
   uint32_t unsent = 0;
-  uint32_t hint = 0;            // where the last outcome was found
+  uint32_t hint = 0;              // where the last outcome was found
   uint64_t messages_settled = 0;  // have their outcome
-  bool window_full = false;     // on_writable is owed
+  bool window_full = false;       // on_writable is owed
   rstream::list flush_waiters;
 
   uint64_t messages_confirmed = 0;
@@ -92,7 +93,9 @@ namespace rstream {
 
 using producer = rstream_producer;
 
-inline producer *producer_of(member &m) { return RSTREAM_OWNER(&m, rstream_producer, member); }
+inline producer *producer_of(member &m) {
+  return RSTREAM_OWNER(&m, rstream_producer, member);
+}
 
 // `options` are complete and checked; texts are borrowed.
 [[nodiscard]] int producer_open(producer **p, rstream_env *env,

@@ -11,7 +11,8 @@ namespace {
 constexpr uint16_t publish_version = 1;
 }
 
-uint32_t batch_seal(batch &b, uint8_t publisher_id, uint32_t frame_bytes, uint32_t count) {
+uint32_t batch_seal(batch &b, uint8_t publisher_id, uint32_t frame_bytes,
+                    uint32_t count) {
   wire::write_publish_header(b.frame, publisher_id, publish_version, frame_bytes, count);
   b.frame_bytes = frame_bytes;
   b.count = b.left = count;
@@ -41,7 +42,8 @@ bool batch_mark_range(batch &b, uint32_t index, uint32_t count) {
   for (uint32_t i = index; i < end; i = next_word(i)) {
     if (b.done[i / 64] & bits_in_word(i, end)) return false;
   }
-  for (uint32_t i = index; i < end; i = next_word(i)) b.done[i / 64] |= bits_in_word(i, end);
+  for (uint32_t i = index; i < end; i = next_word(i))
+    b.done[i / 64] |= bits_in_word(i, end);
   b.left -= count;
   return true;
 }

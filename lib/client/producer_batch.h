@@ -1,8 +1,8 @@
 #pragma once
 
-// A batch is a Publish frame that stays, as the bytes it was sent as, until each of its messages
-// has an outcome. Batches are slices of slabs, several to a slab, with one bit per message right
-// behind the frame.
+// A batch is a Publish frame that stays, as the bytes it was sent as, until each of its
+// messages has an outcome. Batches are slices of slabs, several to a slab, with one bit
+// per message right behind the frame.
 
 #include <cstdint>
 
@@ -27,8 +27,8 @@ struct batch {
 constexpr uint32_t batch_bits_bytes(uint32_t count) { return (count + 63) / 64 * 8; }
 constexpr uint32_t batch_padding = 7;  // the bits are aligned
 
-// Seals a frame of `count` messages: writes its header, clears its bits. Returns the bytes of the
-// slab used behind the frame's begin.
+// Seals a frame of `count` messages: writes its header, clears its bits. Returns the
+// bytes of the slab used behind the frame's begin.
 uint32_t batch_seal(batch &b, uint8_t publisher_id, uint32_t frame_bytes, uint32_t count);
 
 // Marks a message as done; false when it was already.

@@ -14,8 +14,8 @@ void producer_set_limits(producer *p, uint32_t frame_max);
 void producer_seal(producer *p);
 // Hands sealed frames to the connection, if it is open.
 void producer_pump(producer *p);
-// Cuts the frames that wait so that each fits the frame limit. Messages that can't fit get
-// RSTREAM_EMSGSIZE as outcome. False when out of memory.
+// Cuts the frames that wait so that each fits the frame limit. Messages that can't fit
+// get RSTREAM_EMSGSIZE as outcome. False when out of memory.
 [[nodiscard]] bool producer_recut(producer *p);
 void producer_shift_ids(producer *p, uint64_t delta);
 // Takes settled frames off the front.
@@ -35,7 +35,8 @@ void producer_fail_waiters(producer *p, int status);
 
 // ---- producer.cpp
 
-// Ends the producer by itself: every message gets its outcome, then the application is told.
+// Ends the producer by itself: every message gets its outcome, then the application is
+// told.
 void producer_end(producer *p, int reason, const char *text);
 
 }  // namespace rstream

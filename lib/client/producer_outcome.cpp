@@ -1,5 +1,6 @@
-// Outcomes: confirms and errors of the broker, and those the library gives itself. A message is found by
-// index arithmetic: the batch by its ids, the bit by the distance from the first.
+// Outcomes: confirms and errors of the broker, and those the library gives itself. A
+// message is found by index arithmetic: the batch by its ids, the bit by the distance
+// from the first.
 #include <algorithm>
 
 #include "client/env.h"
@@ -47,7 +48,8 @@ bool settle(producer *p, uint64_t id) {
   if (index == not_found) return false;
   batch *b = p->batches[index];
   p->hint = index;
-  if (b->left == 0 || !batch_mark(*b, static_cast<uint32_t>(id - b->first_id))) return false;
+  if (b->left == 0 || !batch_mark(*b, static_cast<uint32_t>(id - b->first_id)))
+    return false;
   settled(p, b, 1);
   return true;
 }
@@ -66,7 +68,8 @@ void tell(producer *p, int status, size_t count) {
   p->options.on_confirm(p, &confirms, p->options.user);
 }
 
-// Gathers outcomes with one status; tells them when the piece is full or the status changes.
+// Gathers outcomes with one status; tells them when the piece is full or the status
+// changes.
 struct teller {
   producer *p;
   int status = 0;
@@ -93,8 +96,9 @@ void add_outcome(teller &t, uint64_t publishing_id, int status) {
   }
 }
 
-// The broker confirms in runs of consecutive ids: takes as much of one as lies in one batch and fits
-// the piece. Returns how many ids it took, 0 when the first one needs a closer look.
+// The broker confirms in runs of consecutive ids: takes as much of one as lies in one
+// batch and fits the piece. Returns how many ids it took, 0 when the first one needs a
+// closer look.
 uint32_t add_run(teller &t, const uint8_t *at, uint32_t ids_left) {
   producer *p = t.p;
   uint64_t publishing_id = wire::load_u64be(at);
@@ -108,7 +112,8 @@ uint32_t add_run(teller &t, const uint8_t *at, uint32_t ids_left) {
   uint32_t most = std::min({ids_left, b->count - first, outcome_piece - t.count});
   uint64_t *out = p->env->outcome_ids + t.count;
   uint32_t run = 0;
-  for (; run < most && wire::load_u64be(at + 8 * size_t{run}) == publishing_id + run; run++) {
+  for (; run < most && wire::load_u64be(at + 8 * size_t{run}) == publishing_id + run;
+       run++) {
     out[run] = id + run;
   }
   if (!batch_mark_range(*b, first, run)) return 0;

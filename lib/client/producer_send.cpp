@@ -1,4 +1,5 @@
-// From a message to the wire: the frame being filled, sealed frames, and their way to the connection.
+// From a message to the wire: the frame being filled, sealed frames, and their way to the
+// connection.
 #include <cstring>
 
 #include "client/env.h"
@@ -9,8 +10,8 @@ namespace rstream {
 namespace {
 
 constexpr uint32_t largest_slab_bytes = 128u << 10;
-// Frames waiting for outcomes, finished ones behind an unfinished one included. Reached only when a
-// broker confirms a million frames but not an earlier one.
+// Frames waiting for outcomes, finished ones behind an unfinished one included. Reached
+// only when a broker confirms a million frames but not an earlier one.
 constexpr uint32_t max_batches = 1u << 20;
 constexpr uint32_t memory_retry_ms = 10;
 
@@ -23,7 +24,8 @@ uint64_t space_for_one(uint64_t entry_bytes) {
          batch_bits_bytes(bits_per_step);
 }
 
-// A new slab is worth its price when the frame to come, judged by the last one, would not fit.
+// A new slab is worth its price when the frame to come, judged by the last one, would not
+// fit.
 bool fits_slab(const producer *p, uint64_t entry_bytes) {
   if (!p->slab) return false;
   uint64_t room = p->slab->capacity - p->slab_used;
@@ -45,8 +47,8 @@ int take_slab(producer *p, uint64_t entry_bytes) {
   return 0;
 }
 
-// Everything that sealing and sending need is set aside here, so that an accepted message cannot
-// be lost for want of memory.
+// Everything that sealing and sending need is set aside here, so that an accepted message
+// cannot be lost for want of memory.
 int open_frame(producer *p, uint64_t entry_bytes) {
   if (p->batches.count >= max_batches) return RSTREAM_EAGAIN;
   if (!ring_reserve(env_memory(p->env), p->batches, 1)) return RSTREAM_ENOMEM;
@@ -188,8 +190,8 @@ void recut_commit(producer *p, const ring<batch *> &out) {
   }
 }
 
-// Messages left out of every frame are those that can't fit one. Callbacks may send meanwhile, which
-// only adds frames at the end.
+// Messages left out of every frame are those that can't fit one. Callbacks may send
+// meanwhile, which only adds frames at the end.
 void fail_missing(producer *p, uint64_t first_id, uint64_t end_id) {
   uint64_t next = first_id;
   for (uint32_t i = 0; next < end_id && i < p->batches.count; i++) {
@@ -206,8 +208,9 @@ void fail_missing(producer *p, uint64_t first_id, uint64_t end_id) {
 void producer_set_limits(producer *p, uint32_t frame_max) {
   // The negotiated size does not count the size field itself.
   p->frame_limit = frame_max + static_cast<uint32_t>(wire::frame_size_bytes);
-  p->batch_limit = p->options.max_batch_bytes < p->frame_limit ? p->options.max_batch_bytes
-                                                               : p->frame_limit;
+  p->batch_limit = p->options.max_batch_bytes < p->frame_limit
+                       ? p->options.max_batch_bytes
+                       : p->frame_limit;
 }
 
 // Behind the frame there is room for the bits of up to count_check messages.
@@ -217,12 +220,14 @@ void producer_move_limit(producer *p) {
     p->limit = p->at;
     return;
   }
-  p->count_check = most - p->open_count > bits_per_step ? p->open_count + bits_per_step : most;
+  p->count_check =
+      most - p->open_count > bits_per_step ? p->open_count + bits_per_step : most;
   uint8_t *slab_end = p->slab->data() + p->slab->capacity;
   uint8_t *by_slab = slab_end - batch_padding - batch_bits_bytes(p->count_check);
   uint8_t *frame = p->open_batch->frame;
-  p->limit = static_cast<uint64_t>(by_slab - frame) < p->frame_room ? by_slab
-                                                                    : frame + p->frame_room;
+  p->limit = static_cast<uint64_t>(by_slab - frame) < p->frame_room
+                 ? by_slab
+                 : frame + p->frame_room;
   // More bits may need room that messages have taken already.
   if (p->limit < p->at) p->limit = p->at;
 }
@@ -314,7 +319,8 @@ void producer_release_idle_slab(producer *p) {
   if (producer_in_flight(p) > 0 || p->open_batch || !p->slab) return;
   slab_unref(p->slab);
   p->slab = nullptr;
-  if (p->last_frame_bytes * 2 <= slab_smallest_bytes) p->next_slab_bytes = slab_smallest_bytes;
+  if (p->last_frame_bytes * 2 <= slab_smallest_bytes)
+    p->next_slab_bytes = slab_smallest_bytes;
 }
 
 void producer_drop_settled(producer *p) {

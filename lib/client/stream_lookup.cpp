@@ -8,8 +8,8 @@ namespace rstream {
 
 namespace {
 
-// Elections and new streams take some hundred milliseconds. The spread keeps many handles from
-// asking in step.
+// Elections and new streams take some hundred milliseconds. The spread keeps many handles
+// from asking in step.
 constexpr uint32_t retry_base_ms = 100;
 constexpr uint32_t retry_spread_ms = 100;
 
@@ -22,7 +22,8 @@ bool find_broker(const wire::metadata_response &response, uint16_t reference,
   return false;
 }
 
-// One of the replicas that are listed, each with the same chance; false when there is none.
+// One of the replicas that are listed, each with the same chance; false when there is
+// none.
 bool pick_replica(net &world, const wire::metadata_response &response,
                   const wire::stream_info &info, wire::broker_ref &picked) {
   wire::seq_iter<uint16_t> it(info.replicas);

@@ -1,7 +1,8 @@
 #pragma once
 
-// Finds the node to connect to for a stream: asks the locator for Metadata, and again while the
-// stream has no leader or is not available, until the request time-out has passed.
+// Finds the node to connect to for a stream: asks the locator for Metadata, and again
+// while the stream has no leader or is not available, until the request time-out has
+// passed.
 
 #include "client/locator.h"
 
@@ -28,8 +29,8 @@ struct stream_lookup {
 
 // Errors: RSTREAM_ENOMEM, or a code of libuv; on_done won't come then.
 [[nodiscard]] int lookup_start(stream_lookup &lookup);
-// After the node found turned out not to serve the stream (`status` tells why): asks again a little
-// later. False when that would not help, or time is up.
+// After the node found turned out not to serve the stream (`status` tells why): asks
+// again a little later. False when that would not help, or time is up.
 [[nodiscard]] bool lookup_again(stream_lookup &lookup, int status);
 void lookup_cancel(stream_lookup &lookup);
 

@@ -11,14 +11,16 @@ namespace {
 
 using done_fn = void (*)(locator_op *op, int status, wire::bytes body, const char *text);
 
-// The application's callback travels as a bare function pointer; the on_done that belongs to the
-// request knows its type.
-template <class Callback> Callback callback_of(const locator_op *op) {
+// The application's callback travels as a bare function pointer; the on_done that belongs
+// to the request knows its type.
+template <class Callback>
+Callback callback_of(const locator_op *op) {
   return reinterpret_cast<Callback>(op->callback);
 }
 
 template <class X, class Callback>
-int submit(env *e, wire::key key, const X &x, done_fn on_done, Callback callback, void *user) {
+int submit(env *e, wire::key key, const X &x, done_fn on_done, Callback callback,
+           void *user) {
   locator_op *op = locator_prepare(e, key, x);
   if (!op) return env_error(e, RSTREAM_ENOMEM, "no memory for a request");
   op->on_done = on_done;
@@ -29,7 +31,8 @@ int submit(env *e, wire::key key, const X &x, done_fn on_done, Callback callback
   return 0;
 }
 
-template <class X> bool decode_body(wire::bytes body, X &x) {
+template <class X>
+bool decode_body(wire::bytes body, X &x) {
   wire::reader r = wire::reader_of(body);
   return decode(r, x);
 }
@@ -74,7 +77,8 @@ void on_stats_done(locator_op *op, int status, wire::bytes body, const char *) {
     if (stat.name == "last_chunk_id") s.last_chunk_id = stat.value;
     if (stat.name == "committed_offset") s.committed_offset = stat.value;
   }
-  callback_of<rstream_stats_cb>(op)(op->env, status, status == 0 ? &s : nullptr, op->user);
+  callback_of<rstream_stats_cb>(op)(op->env, status, status == 0 ? &s : nullptr,
+                                    op->user);
 }
 
 void on_offset_done(locator_op *op, int status, wire::bytes body, const char *) {
@@ -134,15 +138,15 @@ int request_delete(env *e, const char *stream, rstream_result_cb on_result, void
 
 int request_exists(env *e, const char *stream, rstream_exists_cb on_result, void *user) {
   const std::string_view streams[] = {stream};
-  return submit(e, wire::key::metadata, wire::metadata{.streams = {streams}}, on_exists_done,
-                on_result, user);
+  return submit(e, wire::key::metadata, wire::metadata{.streams = {streams}},
+                on_exists_done, on_result, user);
 }
 
 int request_metadata(env *e, const char *const *streams, size_t count,
                      rstream_metadata_cb on_result, void *user) {
   memory &mem = env_memory(e);
-  auto *names =
-      static_cast<std::string_view *>(memory_allocate(mem, count * sizeof(std::string_view)));
+  auto *names = static_cast<std::string_view *>(
+      memory_allocate(mem, count * sizeof(std::string_view)));
   if (!names) return env_error(e, RSTREAM_ENOMEM, "no memory for a request");
   for (size_t i = 0; i < count; i++) names[i] = streams[i];
   int rc = submit(e, wire::key::metadata, wire::metadata{.streams = {{names, count}}},
@@ -152,8 +156,8 @@ int request_metadata(env *e, const char *const *streams, size_t count,
 }
 
 int request_stats(env *e, const char *stream, rstream_stats_cb on_result, void *user) {
-  return submit(e, wire::key::stream_stats, wire::stream_stats{.stream = stream}, on_stats_done,
-                on_result, user);
+  return submit(e, wire::key::stream_stats, wire::stream_stats{.stream = stream},
+                on_stats_done, on_result, user);
 }
 
 int request_query_offset(env *e, const char *name, const char *stream,
@@ -172,8 +176,8 @@ int request_store_offset(env *e, const char *name, const char *stream, uint64_t 
 int request_query_sequence(env *e, const char *name, const char *stream,
                            rstream_value_cb on_result, void *user) {
   return submit(e, wire::key::query_publisher_sequence,
-                wire::query_sequence{.reference = name, .stream = stream}, on_sequence_done,
-                on_result, user);
+                wire::query_sequence{.reference = name, .stream = stream},
+                on_sequence_done, on_result, user);
 }
 
 }  // namespace rstream

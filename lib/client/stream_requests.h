@@ -1,7 +1,7 @@
 #pragma once
 
-// What the application asks the broker about streams, each one request through the locator. Arguments
-// are checked; see include/rstream/stream.h for what they mean.
+// What the application asks the broker about streams, each one request through the
+// locator. Arguments are checked; see include/rstream/stream.h for what they mean.
 
 #include "client/env.h"
 #include "rstream/stream.h"
@@ -22,7 +22,8 @@ namespace rstream {
 [[nodiscard]] int request_query_offset(env *e, const char *name, const char *stream,
                                        rstream_value_cb on_result, void *user);
 [[nodiscard]] int request_store_offset(env *e, const char *name, const char *stream,
-                                       uint64_t offset, rstream_result_cb on_result, void *user);
+                                       uint64_t offset, rstream_result_cb on_result,
+                                       void *user);
 [[nodiscard]] int request_query_sequence(env *e, const char *name, const char *stream,
                                          rstream_value_cb on_result, void *user);
 

@@ -77,7 +77,8 @@ const char *parse_host_and_port(char *text, uri &parsed) {
   } else if ((port = strchr(text, ':'))) {
     *port++ = 0;
   }
-  if (port && !parse_port(port, parsed.port)) return "the port is not a number from 1 to 65535";
+  if (port && !parse_port(port, parsed.port))
+    return "the port is not a number from 1 to 65535";
   if (!percent_decode(text)) return "bad percent-encoding in the host";
   if (*text) parsed.host = text;
   return nullptr;

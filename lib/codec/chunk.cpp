@@ -40,7 +40,8 @@ chunk_step next_of_sub_entry(chunk_cursor &c, chunk_record &record, chunk_gap &g
   size_t room = static_cast<size_t>(c.sub_end - c.sub_p);
   uint32_t size = room >= length_bytes ? wire::load_u32be(c.sub_p) : 0;
   if (room < length_bytes || size > room - length_bytes) {
-    gap = {c.offset, c.sub_left, {c.sub_p, room}, "the sub-entry is shorter than it says"};
+    gap = {
+        c.offset, c.sub_left, {c.sub_p, room}, "the sub-entry is shorter than it says"};
     c.offset += c.sub_left;
     c.sub_left = 0;
     return chunk_step::gap;
@@ -53,7 +54,8 @@ chunk_step next_of_sub_entry(chunk_cursor &c, chunk_record &record, chunk_gap &g
 
 // Makes the sub-entry at hand the current one, or passes over it with a gap.
 chunk_step open_sub_entry(chunk_cursor &c, chunk_gap &gap) {
-  if (left(c) < sub_entry_header_bytes) return give_up(c, gap, "a sub-entry is cut short");
+  if (left(c) < sub_entry_header_bytes)
+    return give_up(c, gap, "a sub-entry is cut short");
   sub_entry_header h = load_sub_entry(c.p);
   if (h.data_bytes > left(c) - sub_entry_header_bytes) {
     return give_up(c, gap, "a sub-entry reaches past its chunk");
@@ -113,7 +115,8 @@ chunk_cursor chunk_cursor_of(const chunk_header &h, wire::bytes entries) {
 chunk_step chunk_next_slow(chunk_cursor &c, chunk_record &record, chunk_gap &gap) {
   // A sub-entry may be empty: go on to the next entry, of which there are at most 65535.
   while (c.sub_left == 0) {
-    if (c.entries_left == 0 && c.p == c.end && c.offset == c.end_offset) return chunk_step::end;
+    if (c.entries_left == 0 && c.p == c.end && c.offset == c.end_offset)
+      return chunk_step::end;
     if (left(c) == 0 || c.entries_left == 0 || c.offset == c.end_offset) {
       // Bytes, entries and records must end together.
       return give_up(c, gap, "the chunk's counts do not match its content");

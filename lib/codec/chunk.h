@@ -1,8 +1,8 @@
 #pragma once
 
-// A chunk as a Deliver frame carries it: a header of 48 bytes, then entries back to back. An entry
-// is a message, or a sub-entry: several messages stored as one, maybe compressed. Nothing is
-// copied; what comes out are slices of the frame.
+// A chunk as a Deliver frame carries it: a header of 48 bytes, then entries back to back.
+// An entry is a message, or a sub-entry: several messages stored as one, maybe
+// compressed. Nothing is copied; what comes out are slices of the frame.
 
 #include <cstdint>
 
@@ -22,13 +22,14 @@ struct chunk_header {
   uint64_t first_offset = 0;
   uint32_t crc = 0;
   uint32_t data_bytes = 0;  // of the entries
-  // The header's trailer length and Bloom filter size describe the file the broker read it from:
-  // neither is on the wire, so neither is looked at.
+  // The header's trailer length and Bloom filter size describe the file the broker read
+  // it from: neither is on the wire, so neither is looked at.
 };
 
-// `entries` are the bytes after the header. False when the magic, the version or the length
-// is wrong; entries themselves are not looked at.
-[[nodiscard]] bool chunk_parse(wire::bytes chunk, chunk_header &header, wire::bytes &entries);
+// `entries` are the bytes after the header. False when the magic, the version or the
+// length is wrong; entries themselves are not looked at.
+[[nodiscard]] bool chunk_parse(wire::bytes chunk, chunk_header &header,
+                               wire::bytes &entries);
 
 [[nodiscard]] bool chunk_crc_matches(const chunk_header &header, wire::bytes entries);
 
@@ -48,15 +49,16 @@ struct chunk_gap {
 
 enum class chunk_step : uint8_t { record, gap, end };
 
-// Walks the messages of a chunk. The bounds of every length are checked; what does not fit is
-// passed over as a gap, and a chunk never yields more records than its header promised.
+// Walks the messages of a chunk. The bounds of every length are checked; what does not
+// fit is passed over as a gap, and a chunk never yields more records than its header
+// promised.
 struct chunk_cursor {
   const uint8_t *p = nullptr;
   const uint8_t *end = nullptr;
-  uint64_t offset = 0;        // of the next record
-  uint64_t end_offset = 0;    // behind the last record promised
+  uint64_t offset = 0;      // of the next record
+  uint64_t end_offset = 0;  // behind the last record promised
   uint32_t entries_left = 0;
-  uint32_t sub_left = 0;      // records left in the sub-entry at hand
+  uint32_t sub_left = 0;  // records left in the sub-entry at hand
   const uint8_t *sub_p = nullptr;
   const uint8_t *sub_end = nullptr;
 };
@@ -68,7 +70,8 @@ chunk_step chunk_next_slow(chunk_cursor &cursor, chunk_record &record, chunk_gap
 
 // A plain message inside the chunk is by far the most common case.
 inline chunk_step chunk_next(chunk_cursor &c, chunk_record &record, chunk_gap &gap) {
-  if (c.sub_left == 0 && c.end - c.p >= 4 && c.offset < c.end_offset && c.entries_left > 0) {
+  if (c.sub_left == 0 && c.end - c.p >= 4 && c.offset < c.end_offset &&
+      c.entries_left > 0) {
     uint32_t size = wire::load_u32be(c.p);
     // A size with the top bit set is a sub-entry; it also exceeds what is left.
     if (size < 0x80000000u && size <= static_cast<size_t>(c.end - c.p) - 4) {

@@ -13,9 +13,9 @@ namespace rstream {
 
 namespace {
 
-constexpr const char *state_names[] = {"idle", "resolving", "connecting", "properties",
-                                       "mechanisms", "sasl", "tune", "open",
-                                       "versions", "ready", "closing", "closed"};
+constexpr const char *state_names[] = {
+    "idle", "resolving", "connecting", "properties", "mechanisms", "sasl",
+    "tune", "open",      "versions",   "ready",      "closing",    "closed"};
 
 // More than this in the queue is written without waiting for the end of the turn.
 constexpr uint64_t flush_at_bytes = 256u << 10;
@@ -32,10 +32,8 @@ bool transition_allowed(conn_state from, conn_state to) {
 uint32_t deadline_of(const conn *c, conn_state state) {
   switch (state) {
   case conn_state::resolving:
-  case conn_state::connecting:
-    return c->config->connect_timeout_ms;
-  case conn_state::closing:
-    return conn_close_timeout_ms;
+  case conn_state::connecting: return c->config->connect_timeout_ms;
+  case conn_state::closing: return conn_close_timeout_ms;
   default:
     return 0;  // keeps the one that runs: connecting and shaking hands share theirs
   }
@@ -69,7 +67,8 @@ void on_state_deadline(net_timer *timer) {
     c->link = nullptr;
     connect_next(c, RSTREAM_ETIMEDOUT);
   } else if (c->state == conn_state::closing) {
-    log_line(c->world->log, log_level::debug, "%s:%u did not answer Close", c->host, c->port);
+    log_line(c->world->log, log_level::debug, "%s:%u did not answer Close", c->host,
+             c->port);
     finish(c);
   } else {
     conn_fail(c, RSTREAM_ETIMEDOUT, "no progress in state %s within %u ms",
@@ -105,7 +104,8 @@ void on_read(void *owner, ptrdiff_t n) {
     if (c->state == conn_state::closing) {
       finish(c);  // closing crossed with the peer's own end
     } else if (net_error_is_no_memory(code)) {
-      conn_fail(c, RSTREAM_ENOMEM, "out of memory for a frame of %s:%u", c->host, c->port);
+      conn_fail(c, RSTREAM_ENOMEM, "out of memory for a frame of %s:%u", c->host,
+                c->port);
     } else {
       const char *text = net_error_text(code);
       conn_fail(c, RSTREAM_ECONNLOST, "%s in state %s", text ? text : "connection lost",
@@ -153,7 +153,8 @@ void connect_next(conn *c, int last_error) {
             text ? text : "the deadline passed");
 }
 
-void on_resolved(resolve_request *request, int status, std::span<const net_address> found) {
+void on_resolved(resolve_request *request, int status,
+                 std::span<const net_address> found) {
   conn *c = RSTREAM_OWNER(request, conn, resolving);
   conn_pin pin(c);
   if (c->state != conn_state::resolving) return;  // closing already
@@ -162,7 +163,8 @@ void on_resolved(resolve_request *request, int status, std::span<const net_addre
     conn_fail(c, status, "can't resolve %s: %s", c->host, text ? text : "unknown error");
     return;
   }
-  c->address_count = found.size() < c->addresses.size() ? found.size() : c->addresses.size();
+  c->address_count =
+      found.size() < c->addresses.size() ? found.size() : c->addresses.size();
   for (size_t i = 0; i < c->address_count; i++) c->addresses[i] = found[i];
   connect_next(c, RSTREAM_ECONNLOST);
 }
@@ -192,12 +194,14 @@ conn_pin::~conn_pin() {
   if (--c->pins == 0 && c->freed) free_conn(c);
 }
 
-const char *conn_state_name(conn_state state) { return state_names[static_cast<int>(state)]; }
+const char *conn_state_name(conn_state state) {
+  return state_names[static_cast<int>(state)];
+}
 
 void conn_set_state(conn *c, conn_state state) {
   assert(transition_allowed(c->state, state));
-  log_line(c->world->log, log_level::debug, "connection %s:%u: %s -> %s", c->host, c->port,
-           conn_state_name(c->state), conn_state_name(state));
+  log_line(c->world->log, log_level::debug, "connection %s:%u: %s -> %s", c->host,
+           c->port, conn_state_name(c->state), conn_state_name(state));
   c->state = state;
   if (state == conn_state::ready) net_timer_stop(*c->world, c->state_timer);
   if (uint32_t ms = deadline_of(c, state)) net_timer_start(*c->world, c->state_timer, ms);
@@ -267,7 +271,8 @@ void conn_flush(conn *c) {
   ptrdiff_t written = send_queue_flush(c->queue, c->link);
   if (written < 0) {
     const char *text = net_error_text(static_cast<int>(written));
-    conn_fail(c, RSTREAM_ECONNLOST, "writing failed: %s", text ? text : "connection lost");
+    conn_fail(c, RSTREAM_ECONNLOST, "writing failed: %s",
+              text ? text : "connection lost");
   } else if (written > 0) {
     c->last_written_ms = net_now_ms(*c->world);
   }
@@ -276,9 +281,12 @@ void conn_flush(conn *c) {
 int conn_send_slice(conn *c, slab *owner, const uint8_t *data, uint32_t size) {
   if (!send_queue_push(c->queue, owner, data, size)) return RSTREAM_ENOMEM;
   conn_flush_later(c);
-  // What can be written now need not wait. An error is left to the task, which may call back.
-  if (c->queue.bytes >= flush_at_bytes && !c->queue.blocked && c->state == conn_state::ready) {
-    if (send_queue_flush(c->queue, c->link) > 0) c->last_written_ms = net_now_ms(*c->world);
+  // What can be written now need not wait. An error is left to the task, which may call
+  // back.
+  if (c->queue.bytes >= flush_at_bytes && !c->queue.blocked &&
+      c->state == conn_state::ready) {
+    if (send_queue_flush(c->queue, c->link) > 0)
+      c->last_written_ms = net_now_ms(*c->world);
   }
   return 0;
 }

@@ -1,8 +1,8 @@
 #pragma once
 
-// One connection to one broker: it resolves, connects, shakes hands, keeps the connection alive,
-// matches answers to requests, and closes in order. It knows nothing about streams, producers or
-// consumers; their frames are handed to its owner.
+// One connection to one broker: it resolves, connects, shakes hands, keeps the connection
+// alive, matches answers to requests, and closes in order. It knows nothing about
+// streams, producers or consumers; their frames are handed to its owner.
 
 #include <array>
 #include <cstdint>
@@ -28,14 +28,14 @@ enum class conn_state : uint8_t {
   idle,
   resolving,
   connecting,
-  properties,   // PeerProperties sent
-  mechanisms,   // SaslHandshake sent
-  sasl,         // SaslAuthenticate sent
-  tune,         // waiting for the broker's Tune
-  open,         // Tune answered, Open sent
-  versions,     // ExchangeCommandVersions sent
+  properties,  // PeerProperties sent
+  mechanisms,  // SaslHandshake sent
+  sasl,        // SaslAuthenticate sent
+  tune,        // waiting for the broker's Tune
+  open,        // Tune answered, Open sent
+  versions,    // ExchangeCommandVersions sent
   ready,
-  closing,      // Close sent
+  closing,  // Close sent
   closed
 };
 
@@ -54,19 +54,19 @@ struct conn_config {
   uint32_t max_deliver_bytes;
 };
 
-// How long an orderly Close waits for its answer. Nothing can be lost by cutting it short: what
-// matters was answered before Close is sent.
+// How long an orderly Close waits for its answer. Nothing can be lost by cutting it
+// short: what matters was answered before Close is sent.
 constexpr uint32_t conn_close_timeout_ms = 1000;
 
-// The largest frame a broker may send before the connection is open. Brokers hold clients to the
-// same number.
+// The largest frame a broker may send before the connection is open. Brokers hold clients
+// to the same number.
 constexpr uint32_t conn_handshake_frame_bytes = 8192;
 
 // A request that waits for its answer: a member of whatever asks. Exactly one call of
 // on_response follows a request that was sent, unless it is cancelled.
 struct conn_request {
-  // status: 0, the broker's refusal, or why there is no answer. `body` is what follows the
-  // frame's version, from the correlation id on; empty when there is no answer.
+  // status: 0, the broker's refusal, or why there is no answer. `body` is what follows
+  // the frame's version, from the correlation id on; empty when there is no answer.
   void (*on_response)(conn_request *request, int status, wire::bytes body) = nullptr;
   conn *owner = nullptr;  // nullptr when idle
   list_node node;
@@ -78,8 +78,8 @@ struct conn_request {
 // Told to the owner. All but on_closed may come several times; none after on_closed.
 struct conn_events {
   void (*on_ready)(conn *c);
-  // The last one; requests have been answered by then. `c` is gone when it returns. `text` is
-  // never nullptr; the reason is 0 after an orderly close by conn_close().
+  // The last one; requests have been answered by then. `c` is gone when it returns.
+  // `text` is never nullptr; the reason is 0 after an orderly close by conn_close().
   void (*on_closed)(conn *c, int reason, const char *text);
   void (*on_confirm)(conn *c, const wire::publish_confirm &frame);
   void (*on_publish_error)(conn *c, const wire::publish_error &frame);
@@ -139,17 +139,21 @@ struct conn {
   char close_text[256] = {};
 };
 
-// Starts connecting to host:port. Errors: RSTREAM_ENOMEM, RSTREAM_EINVAL; *c is nullptr then.
-[[nodiscard]] int conn_open(conn **c, net &world, slab_pool &pool, const conn_config &config,
-                            const char *host, uint16_t port, const conn_events &events,
-                            void *owner, conn_counters &counters);
+// Starts connecting to host:port. Errors: RSTREAM_ENOMEM, RSTREAM_EINVAL; *c is nullptr
+// then.
+[[nodiscard]] int conn_open(conn **c, net &world, slab_pool &pool,
+                            const conn_config &config, const char *host, uint16_t port,
+                            const conn_events &events, void *owner,
+                            conn_counters &counters);
 
-// Closes in order once ready, else at once. on_closed follows, never from inside this call.
+// Closes in order once ready, else at once. on_closed follows, never from inside this
+// call.
 void conn_close(conn *c);
 
-// Gives up at once, from inside callbacks of this connection too: requests are answered with
-// `reason`, then on_closed comes, from inside this call.
-[[gnu::format(printf, 3, 4)]] void conn_fail(conn *c, int reason, const char *format, ...);
+// Gives up at once, from inside callbacks of this connection too: requests are answered
+// with `reason`, then on_closed comes, from inside this call.
+[[gnu::format(printf, 3, 4)]] void conn_fail(conn *c, int reason, const char *format,
+                                             ...);
 
 // Whether the broker takes `version` of a command.
 inline bool conn_supports(const conn *c, wire::key key, uint16_t version = 1) {
@@ -167,10 +171,12 @@ inline void conn_flush_later(conn *c) {
 }
 
 // Queues a slice of a slab as it is: a batch. RSTREAM_ENOMEM.
-[[nodiscard]] int conn_send_slice(conn *c, slab *owner, const uint8_t *data, uint32_t size);
+[[nodiscard]] int conn_send_slice(conn *c, slab *owner, const uint8_t *data,
+                                  uint32_t size);
 
 // Queues a small frame. RSTREAM_ENOMEM, or RSTREAM_EINVAL when it can't be encoded.
-template <class X> [[nodiscard]] int conn_send(conn *c, const X &x) {
+template <class X>
+[[nodiscard]] int conn_send(conn *c, const X &x) {
   size_t size = wire::encoded_size(x);
   if (size == 0) return RSTREAM_EINVAL;
   uint8_t *at = send_queue_append(c->queue, static_cast<uint32_t>(size));

@@ -1,5 +1,5 @@
-// What arrives, by key. Before the connection is ready only the handshake's own frames are legal;
-// afterwards, what nobody knows is counted and ignored.
+// What arrives, by key. Before the connection is ready only the handshake's own frames
+// are legal; afterwards, what nobody knows is counted and ignored.
 #include "conn/conn_internal.h"
 
 namespace rstream {
@@ -8,9 +8,9 @@ namespace {
 
 void ignore(conn *c, const wire::frame_header &h, const char *why) {
   c->counters->frames_ignored++;
-  log_line(c->world->log, log_level::debug, "%s:%u: ignored %s (key 0x%04x version %u): %s",
-           c->host, c->port, wire::command_name(h.key), unsigned{h.key}, unsigned{h.version},
-           why);
+  log_line(c->world->log, log_level::debug,
+           "%s:%u: ignored %s (key 0x%04x version %u): %s", c->host, c->port,
+           wire::command_name(h.key), unsigned{h.key}, unsigned{h.version}, why);
 }
 
 void malformed(conn *c, const wire::frame_header &h) {
@@ -42,21 +42,19 @@ void on_close(conn *c, const wire::frame_header &h, wire::bytes body) {
   wire::close_response response{x.correlation_id, wire::raw(wire::response::ok)};
   if (conn_send(c, response) == 0) conn_flush(c);
   conn_fail(c, RSTREAM_ECLOSEDBYPEER, "the broker closed the connection: %s (%u): %.*s%s",
-            wire::response_name(x.code), unsigned{x.code}, static_cast<int>(x.reason.size()),
-            x.reason.data(),
-            x.code == wire::raw(wire::response::frame_too_large) ? " (see max_frame_bytes)" : "");
+            wire::response_name(x.code), unsigned{x.code},
+            static_cast<int>(x.reason.size()), x.reason.data(),
+            x.code == wire::raw(wire::response::frame_too_large)
+                ? " (see max_frame_bytes)"
+                : "");
 }
 
 // Legal in every state after the handshake's start.
 bool dispatch_any_state(conn *c, const wire::frame_header &h, wire::bytes body) {
   switch (static_cast<wire::key>(h.key)) {
-  case wire::key::close:
-    on_close(c, h, body);
-    return true;
-  case wire::key::heartbeat:
-    return true;
-  default:
-    return false;
+  case wire::key::close: on_close(c, h, body); return true;
+  case wire::key::heartbeat: return true;
+  default: return false;
   }
 }
 
@@ -83,11 +81,11 @@ void dispatch_response(conn *c, const wire::frame_header &h, wire::bytes body) {
   if (!conn_requests_answer(c, key, body)) ignore(c, h, "nobody waits for it");
 }
 
-void dispatch_ready(conn *c, const frame &fr, const wire::frame_header &h, wire::bytes body) {
+void dispatch_ready(conn *c, const frame &fr, const wire::frame_header &h,
+                    wire::bytes body) {
   if (wire::is_response(h.key)) return dispatch_response(c, h, body);
   switch (static_cast<wire::key>(h.key)) {
-  case wire::key::deliver:
-    return on_deliver(c, h, body, fr.owner);
+  case wire::key::deliver: return on_deliver(c, h, body, fr.owner);
   case wire::key::publish_confirm:
     return hand_over<wire::publish_confirm>(c, h, body, c->events->on_confirm);
   case wire::key::publish_error:

@@ -1,5 +1,5 @@
-// From the connected socket to the state ready: PeerProperties, SaslHandshake, SaslAuthenticate,
-// Tune, Open, ExchangeCommandVersions.
+// From the connected socket to the state ready: PeerProperties, SaslHandshake,
+// SaslAuthenticate, Tune, Open, ExchangeCommandVersions.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,7 +19,8 @@ void copy_text(char *to, size_t size, std::string_view from) {
   to[n] = 0;
 }
 
-// True when the step succeeded; else the connection has been failed with what the broker said.
+// True when the step succeeded; else the connection has been failed with what the broker
+// said.
 bool step_succeeded(conn *c, int status, const char *what) {
   if (!conn_alive(c) || c->state == conn_state::closing) return false;
   if (status == 0) return true;
@@ -61,8 +62,8 @@ void become_ready(conn *c) {
   c->reader.max_frame_bytes = c->config->max_deliver_bytes;
   conn_heartbeat_start(c);
   log_line(c->world->log, log_level::info,
-           "connected to %s:%u (RabbitMQ %s, frame limit %u, heartbeat %u s)", c->host, c->port,
-           c->broker_version, c->frame_max, c->heartbeat_s);
+           "connected to %s:%u (RabbitMQ %s, frame limit %u, heartbeat %u s)", c->host,
+           c->port, c->broker_version, c->frame_max, c->heartbeat_s);
   c->events->on_ready(c);
 }
 
@@ -81,8 +82,8 @@ void on_versions(conn_request *request, int status, wire::bytes body) {
   become_ready(c);
 }
 
-// Brokers before 3.11 do not know the command; what they have is version 1 of the commands up to
-// Close and Heartbeat.
+// Brokers before 3.11 do not know the command; what they have is version 1 of the
+// commands up to Close and Heartbeat.
 void assume_oldest_versions(conn *c) {
   c->max_version.fill(0);
   for (uint16_t k = wire::first_key; k <= wire::raw(wire::key::heartbeat); k++) {
@@ -96,8 +97,8 @@ void exchange_versions(conn *c) {
     become_ready(c);
     return;
   }
-  // Only what the broker sends to us, and only what every broker that answers this knows: a key
-  // it doesn't know crashes its side of the connection.
+  // Only what the broker sends to us, and only what every broker that answers this knows:
+  // a key it doesn't know crashes its side of the connection.
   static constexpr wire::version_range receivable[] = {
       {wire::raw(wire::key::publish_confirm), 1, 1},
       {wire::raw(wire::key::publish_error), 1, 1},
@@ -107,7 +108,8 @@ void exchange_versions(conn *c) {
       {wire::raw(wire::key::consumer_update), 1, 1},
   };
   wire::command_versions versions{.commands = {receivable}};
-  step(c, conn_state::versions, wire::key::exchange_command_versions, versions, on_versions);
+  step(c, conn_state::versions, wire::key::exchange_command_versions, versions,
+       on_versions);
 }
 
 // ---- Open
@@ -173,7 +175,8 @@ void on_mechanisms(conn_request *request, int status, wire::bytes body) {
   while (it.next(mechanism)) {
     if (mechanism == "PLAIN") return authenticate(c);
   }
-  conn_fail(c, RSTREAM_BROKER_SASL_MECHANISM, "the broker does not offer the mechanism PLAIN");
+  conn_fail(c, RSTREAM_BROKER_SASL_MECHANISM,
+            "the broker does not offer the mechanism PLAIN");
 }
 
 // ---- PeerProperties
@@ -187,7 +190,8 @@ void on_properties(conn_request *request, int status, wire::bytes body) {
   wire::seq_iter<wire::property> it(response.properties);
   wire::property p;
   while (it.next(p)) {
-    if (p.key == "version") copy_text(c->broker_version, sizeof c->broker_version, p.value);
+    if (p.key == "version")
+      copy_text(c->broker_version, sizeof c->broker_version, p.value);
   }
   wire::sasl_handshake handshake;
   step(c, conn_state::mechanisms, wire::key::sasl_handshake, handshake, on_mechanisms);

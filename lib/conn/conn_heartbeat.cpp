@@ -7,8 +7,8 @@ namespace {
 
 uint64_t interval_ms(const conn *c) { return uint64_t{c->heartbeat_s} * 1000; }
 
-// A loop that was busy elsewhere runs its timers before it reads: what looks like silence may be
-// waiting in the socket. Then the judgement is left to the next round.
+// A loop that was busy elsewhere runs its timers before it reads: what looks like silence
+// may be waiting in the socket. Then the judgement is left to the next round.
 bool came_late(const conn *c, uint64_t now) {
   return now - c->heartbeat_timer.due_ms > interval_ms(c) / 2;
 }
@@ -18,8 +18,8 @@ void send_heartbeat(conn *c, uint64_t now) {
   // A peer that does not read gets no pile of them.
   if (c->queue.blocked) return;
   if (conn_send(c, wire::heartbeat{}) < 0) {
-    log_line(c->world->log, log_level::warn, "no memory for a heartbeat to %s:%u", c->host,
-             c->port);
+    log_line(c->world->log, log_level::warn, "no memory for a heartbeat to %s:%u",
+             c->host, c->port);
   }
 }
 

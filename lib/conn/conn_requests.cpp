@@ -1,5 +1,5 @@
-// Requests and their answers. The broker handles the requests of a connection strictly in order, so
-// the one answered next is nearly always the first in the list.
+// Requests and their answers. The broker handles the requests of a connection strictly in
+// order, so the one answered next is nearly always the first in the list.
 #include <cassert>
 #include <cstring>
 
@@ -11,7 +11,8 @@ namespace {
 
 constexpr size_t correlation_id_at = wire::frame_size_bytes + wire::frame_header_bytes;
 
-// Out of the list first: the callback may send the next request with the same struct, or free it.
+// Out of the list first: the callback may send the next request with the same struct, or
+// free it.
 void answer(conn_request &request, int status, wire::bytes body) {
   conn_request_cancel(request);
   request.on_response(&request, status, body);
@@ -21,8 +22,9 @@ void on_deadline(net_timer *timer) {
   conn_request *request = RSTREAM_OWNER(timer, conn_request, deadline);
   conn *c = request->owner;
   conn_pin pin(c);
-  log_line(c->world->log, log_level::warn, "%s:%u did not answer %s within %u ms", c->host,
-           c->port, wire::command_name(wire::raw(request->key)), c->config->request_timeout_ms);
+  log_line(c->world->log, log_level::warn, "%s:%u did not answer %s within %u ms",
+           c->host, c->port, wire::command_name(wire::raw(request->key)),
+           c->config->request_timeout_ms);
   answer(*request, RSTREAM_ETIMEDOUT, {});
 }
 
@@ -65,7 +67,8 @@ void conn_request_cancel(conn_request &request) {
   request.owner = nullptr;
 }
 
-int conn_request_send_frame(conn *c, conn_request &request, wire::key key, wire::bytes frame) {
+int conn_request_send_frame(conn *c, conn_request &request, wire::key key,
+                            wire::bytes frame) {
   uint8_t *at = send_queue_append(c->queue, static_cast<uint32_t>(frame.size()));
   if (!at) return RSTREAM_ENOMEM;
   memcpy(at, frame.data(), frame.size());

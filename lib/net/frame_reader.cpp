@@ -8,9 +8,9 @@ namespace rstream {
 
 namespace {
 
-constexpr uint32_t first_slab_bytes = 16u << 10;    // an idle connection holds no more
-constexpr uint32_t largest_slab_bytes = 256u << 10; // enough to make system calls rare
-constexpr uint32_t smallest_read_bytes = 4096;      // less room than this isn't worth a read
+constexpr uint32_t first_slab_bytes = 16u << 10;     // an idle connection holds no more
+constexpr uint32_t largest_slab_bytes = 256u << 10;  // enough to make system calls rare
+constexpr uint32_t smallest_read_bytes = 4096;  // less room than this isn't worth a read
 constexpr uint32_t size_field_bytes = 4;
 
 uint32_t load_size(const uint8_t *p) {
@@ -25,8 +25,8 @@ uint64_t wanted(const frame_reader &r) {
   return uint64_t{size_field_bytes} + load_size(r.current->data() + r.begin);
 }
 
-// How large the next block is for the frame at hand: a normal slab if that is enough, else never
-// more than four times what has arrived.
+// How large the next block is for the frame at hand: a normal slab if that is enough,
+// else never more than four times what has arrived.
 size_t next_capacity(const frame_reader &r) {
   uint64_t want = std::max<uint64_t>(wanted(r), r.slab_bytes);
   uint64_t trusted = std::max<uint64_t>(uint64_t{pending(r)} * 4, r.slab_bytes);
@@ -85,14 +85,16 @@ std::span<uint8_t> frame_reader_space(frame_reader &r) {
 void frame_reader_filled(frame_reader &r, size_t bytes) {
   assert(r.current && bytes <= r.current->capacity - r.end);
   r.end += static_cast<uint32_t>(bytes);
-  if (r.end == r.current->capacity && r.slab_bytes < largest_slab_bytes) r.slab_bytes *= 4;
+  if (r.end == r.current->capacity && r.slab_bytes < largest_slab_bytes)
+    r.slab_bytes *= 4;
 }
 
 frame_result frame_reader_next(frame_reader &r, frame &fr) {
   if (pending(r) < size_field_bytes) return frame_result::none;
   const uint8_t *at = r.current->data() + r.begin;
   uint32_t size = load_size(at);
-  if (size < frame_smallest_bytes || size > r.max_frame_bytes) return frame_result::malformed;
+  if (size < frame_smallest_bytes || size > r.max_frame_bytes)
+    return frame_result::malformed;
   if (pending(r) - size_field_bytes < size) return frame_result::none;
   fr.bytes = {at + size_field_bytes, size};
   fr.owner = r.current;

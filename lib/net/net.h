@@ -1,9 +1,9 @@
 #pragma once
 
-// The only door to the outside. Everything above this layer sees time, timers, random numbers, name
-// look-ups and sockets through what is declared here, so that the same code runs on libuv and
-// in a simulation. The world is single-threaded: all calls and all callbacks come on one
-// thread.
+// The only door to the outside. Everything above this layer sees time, timers, random
+// numbers, name look-ups and sockets through what is declared here, so that the same code
+// runs on libuv and in a simulation. The world is single-threaded: all calls and all
+// callbacks come on one thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,8 +21,8 @@ struct transport;
 
 constexpr uint64_t net_never = UINT64_MAX;
 
-// A one-shot timer, a member of what it is for. Starting and stopping cannot fail and allocate
-// nothing, and stopping is immediate: nothing has to be closed.
+// A one-shot timer, a member of what it is for. Starting and stopping cannot fail and
+// allocate nothing, and stopping is immediate: nothing has to be closed.
 struct net_timer {
   void (*on_due)(net_timer *timer) = nullptr;
   uint64_t due_ms = 0;
@@ -38,8 +38,9 @@ struct net_timer {
   net_timer &operator=(const net_timer &) = delete;
 };
 
-// Work put off to the end of the loop's turn, before the loop waits. Tasks of the second stage run
-// when none of the first is left: producers close their frames, then connections write.
+// Work put off to the end of the loop's turn, before the loop waits. Tasks of the second
+// stage run when none of the first is left: producers close their frames, then
+// connections write.
 enum class task_stage : uint8_t { gather = 0, write = 1 };
 
 struct net_task {
@@ -67,11 +68,12 @@ struct net_buffer {
   size_t size;
 };
 
-// What a transport tells its owner. After an error or transport_close() nothing more comes.
+// What a transport tells its owner. After an error or transport_close() nothing more
+// comes.
 struct transport_events {
   void (*on_connected)(void *owner, int status);
-  // Where to put received bytes. An empty span means out of memory: the transport then reports
-  // on_read with an error.
+  // Where to put received bytes. An empty span means out of memory: the transport then
+  // reports on_read with an error.
   std::span<uint8_t> (*on_space)(void *owner);
   // n > 0: that many bytes were put there. n < 0: the end, a negative code of libuv.
   void (*on_read)(void *owner, ptrdiff_t n);
@@ -129,12 +131,13 @@ void net_run_timers(net &world);
 // Queues a task for the end of this turn; does nothing when it is queued already.
 void net_task_queue(net &world, net_task &task, task_stage stage);
 void net_task_cancel(net_task &task);
-// For implementations: runs tasks until none is left, but not for ever: true when some are.
+// For implementations: runs tasks until none is left, but not for ever: true when some
+// are.
 bool net_end_turn(net &world);
 
 // Starts a name look-up. Errors are returned, or come as status, never both.
-[[nodiscard]] inline int net_resolve(net &world, resolve_request &request, const char *host,
-                                     uint16_t port) {
+[[nodiscard]] inline int net_resolve(net &world, resolve_request &request,
+                                     const char *host, uint16_t port) {
   return world.ops->resolve(&world, &request, host, port);
 }
 // The callback won't come. Harmless when idle.
@@ -143,14 +146,15 @@ inline void net_resolve_cancel(net &world, resolve_request &request) {
 }
 
 // Starts connecting; on_connected follows. On error *t is nullptr and nothing follows.
-[[nodiscard]] inline int net_connect(net &world, transport **t, const net_address &address,
+[[nodiscard]] inline int net_connect(net &world, transport **t,
+                                     const net_address &address,
                                      const transport_events *events, void *owner) {
   return world.ops->connect(&world, t, address, events, owner);
 }
 
-// Writes what fits, without keeping the buffers. Returns how many bytes were taken; if that is less
-// than all, on_writable follows once. A negative code of libuv is an error: the connection is
-// unusable, and nothing follows but what was received before.
+// Writes what fits, without keeping the buffers. Returns how many bytes were taken; if
+// that is less than all, on_writable follows once. A negative code of libuv is an error:
+// the connection is unusable, and nothing follows but what was received before.
 [[nodiscard]] inline ptrdiff_t transport_write(transport *t,
                                                std::span<const net_buffer> buffers) {
   return t->ops->write(t, buffers);

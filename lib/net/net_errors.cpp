@@ -8,24 +8,20 @@ namespace rstream {
 const char *net_error_text(int code) {
   switch (code) {
 #define RSTREAM_CASE(name, text) \
-  case UV_##name:                \
-    return text;
+  case UV_##name: return text;
     UV_ERRNO_MAP(RSTREAM_CASE)
 #undef RSTREAM_CASE
-  default:
-    return nullptr;
+  default: return nullptr;
   }
 }
 
 const char *net_error_name(int code) {
   switch (code) {
 #define RSTREAM_CASE(name, text) \
-  case UV_##name:                \
-    return "UV_" #name;
+  case UV_##name: return "UV_" #name;
     UV_ERRNO_MAP(RSTREAM_CASE)
 #undef RSTREAM_CASE
-  default:
-    return nullptr;
+  default: return nullptr;
   }
 }
 

@@ -2,8 +2,8 @@
 
 namespace rstream {
 
-// Texts for codes of libuv, which every implementation of the net reports in. Static; nullptr for a
-// number that is none of them.
+// Texts for codes of libuv, which every implementation of the net reports in. Static;
+// nullptr for a number that is none of them.
 const char *net_error_text(int code);
 const char *net_error_name(int code);
 

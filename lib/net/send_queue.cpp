@@ -60,7 +60,8 @@ uint8_t *send_queue_append(send_queue &q, uint32_t size) {
   // A slab that nothing in the queue refers to any more starts over.
   if (q.control && q.control->refs == 1) q.control_used = 0;
   if (!q.control || q.control->capacity - q.control_used < size) {
-    slab *fresh = slab_acquire(*q.pool, size > control_slab_bytes ? size : control_slab_bytes);
+    slab *fresh =
+        slab_acquire(*q.pool, size > control_slab_bytes ? size : control_slab_bytes);
     if (!fresh) return nullptr;
     if (q.control) slab_unref(q.control);
     q.control = fresh;

@@ -8,8 +8,9 @@
 
 namespace rstream {
 
-// Frames on their way out, in order. Batches are queued as slices of their slabs, small frames are
-// encoded into slabs of the queue itself; a flush gathers as many as it can in one write.
+// Frames on their way out, in order. Batches are queued as slices of their slabs, small
+// frames are encoded into slabs of the queue itself; a flush gathers as many as it can in
+// one write.
 struct send_segment {
   slab *owner;  // one reference is held
   const uint8_t *data;
@@ -33,12 +34,12 @@ void send_queue_release(send_queue &queue);
 [[nodiscard]] bool send_queue_push(send_queue &queue, slab *owner, const uint8_t *data,
                                    uint32_t size);
 
-// Room for a small frame that is part of the queue from now on: the caller fills it at once. nullptr
-// when out of memory.
+// Room for a small frame that is part of the queue from now on: the caller fills it at
+// once. nullptr when out of memory.
 [[nodiscard]] uint8_t *send_queue_append(send_queue &queue, uint32_t size);
 
-// Writes until all is taken or the transport is full. Does nothing while it is full. Returns how
-// many bytes were taken, or a negative code of libuv.
+// Writes until all is taken or the transport is full. Does nothing while it is full.
+// Returns how many bytes were taken, or a negative code of libuv.
 [[nodiscard]] ptrdiff_t send_queue_flush(send_queue &queue, transport *t);
 
 }  // namespace rstream

@@ -1,5 +1,5 @@
-// Timers in a pairing heap made of the timers themselves: nothing to allocate, start in O(1), stop
-// and next in O(log n) amortized.
+// Timers in a pairing heap made of the timers themselves: nothing to allocate, start in
+// O(1), stop and next in O(log n) amortized.
 #include <cassert>
 
 #include "net/net.h"
@@ -87,8 +87,8 @@ void net_timer_start(net &world, net_timer &timer, uint64_t delay_ms) {
 
 void net_timer_stop(net &world, net_timer &timer) {
   if (!timer.active) return;
-  // The wake-up of a first timer that was stopped is left in place: it finds nothing due, and the
-  // common pattern of one deadline replaced by the next stays cheap.
+  // The wake-up of a first timer that was stopped is left in place: it finds nothing due,
+  // and the common pattern of one deadline replaced by the next stays cheap.
   heap_remove(world, timer);
   if (!world.timers) wake_for_first(world);
 }

@@ -108,23 +108,27 @@ void on_handle_closed(uv_handle_t *handle) {
   uv_world_release(static_cast<uv_world *>(handle->data));
 }
 
-template <class T> void hold_handle(uv_world *w, T *handle) {
+template <class T>
+void hold_handle(uv_world *w, T *handle) {
   handle->data = w;
   uv_world_hold(w);
 }
 
-template <class T> void close_handle(T *handle) {
+template <class T>
+void close_handle(T *handle) {
   uv_close(reinterpret_cast<uv_handle_t *>(handle), on_handle_closed);
 }
 
-constexpr net_ops ops = {world_now_us,     world_random,           world_wake_at,   world_wake_soon,
-                         uv_world_resolve, uv_world_resolve_cancel, uv_world_connect};
+constexpr net_ops ops = {world_now_us,    world_random,     world_wake_at,
+                         world_wake_soon, uv_world_resolve, uv_world_resolve_cancel,
+                         uv_world_connect};
 
 int init_loop(uv_world *w, uv_loop_t *loop) {
   w->loop = loop;
   if (loop) return 0;
   const memory_functions &functions = w->base.mem->functions;
-  w->loop = static_cast<uv_loop_t *>(functions.allocate(sizeof(uv_loop_t), functions.user));
+  w->loop =
+      static_cast<uv_loop_t *>(functions.allocate(sizeof(uv_loop_t), functions.user));
   if (!w->loop) return UV_ENOMEM;
   int rc = uv_loop_init(w->loop);
   if (rc == 0) {
@@ -140,8 +144,8 @@ void release_loop(uv_loop_t *loop, const memory_functions &functions) {
   functions.release(loop, functions.user);
 }
 
-// All of these only set members, except the async handle, which may need a descriptor and is therefore
-// made first.
+// All of these only set members, except the async handle, which may need a descriptor and
+// is therefore made first.
 int init_handles(uv_world *w) {
   int rc = uv_async_init(w->loop, &w->async, on_async);
   if (rc < 0) return rc;
@@ -160,7 +164,8 @@ int init_handles(uv_world *w) {
 }
 
 int init_world(uv_world *w, uv_loop_t *loop) {
-  if (uv_random(nullptr, nullptr, w->random_state, sizeof w->random_state, 0, nullptr) < 0) {
+  if (uv_random(nullptr, nullptr, w->random_state, sizeof w->random_state, 0, nullptr) <
+      0) {
     w->random_state[0] = uv_hrtime();
   }
   w->random_state[1] |= 1;  // all zero would stay zero
@@ -182,7 +187,7 @@ void uv_world_release(uv_world *w) {
   if (--w->live == 0 && w->closing) free_world(w);
 }
 
-int uv_net_create(net **world, uv_loop_s *loop, memory &mem, const logger &log) {
+int net_uv_create(net **world, uv_loop_s *loop, memory &mem, const logger &log) {
   *world = nullptr;
   auto *w = memory_new<uv_world>(mem);
   if (!w) return UV_ENOMEM;
@@ -198,7 +203,7 @@ int uv_net_create(net **world, uv_loop_s *loop, memory &mem, const logger &log) 
   return 0;
 }
 
-void uv_net_close(net *world, void (*on_closed)(void *arg), void *arg) {
+void net_uv_close(net *world, void (*on_closed)(void *arg), void *arg) {
   uv_world *w = uv_world_of(world);
   uv_mutex_lock(&w->posted_lock);
   w->posting_ended = true;
@@ -216,7 +221,7 @@ void uv_net_close(net *world, void (*on_closed)(void *arg), void *arg) {
   close_handle(&w->idle);
 }
 
-int uv_net_run(net *world, int timeout_ms) {
+int net_uv_run(net *world, int timeout_ms) {
   uv_world *w = uv_world_of(world);
   if (w->callback_depth > 0 || w->gone) return UV_EBUSY;
   uv_loop_t *loop = w->loop;
@@ -226,7 +231,8 @@ int uv_net_run(net *world, int timeout_ms) {
   w->gone = &gone;
   if (timeout_ms > 0 && !w->closing) {
     uv_update_time(loop);
-    uv_timer_start(&w->run_timer, [](uv_timer_t *) {}, static_cast<uint64_t>(timeout_ms), 0);
+    uv_timer_start(
+        &w->run_timer, [](uv_timer_t *) {}, static_cast<uint64_t>(timeout_ms), 0);
   }
   uv_run(loop, timeout_ms == 0 ? UV_RUN_NOWAIT : UV_RUN_ONCE);
   if (gone) {
@@ -238,16 +244,18 @@ int uv_net_run(net *world, int timeout_ms) {
   return 0;
 }
 
-bool uv_net_is_closed(int code) { return code == UV_ECANCELED; }
+bool net_uv_is_closed(int code) { return code == UV_ECANCELED; }
 
-uv_loop_s *uv_net_loop(const net *world) { return uv_world_of(world)->loop; }
-int uv_net_backend_fd(const net *world) { return uv_backend_fd(uv_world_of(world)->loop); }
-int uv_net_backend_timeout(const net *world) {
+uv_loop_s *net_uv_loop(const net *world) { return uv_world_of(world)->loop; }
+int net_uv_backend_fd(const net *world) {
+  return uv_backend_fd(uv_world_of(world)->loop);
+}
+int net_uv_backend_timeout(const net *world) {
   return uv_backend_timeout(uv_world_of(world)->loop);
 }
 
-int uv_net_post(net *world, void (*call)(void *subject, void (*fn)(), void *arg), void *subject,
-                void (*fn)(), void *arg) {
+int net_uv_post(net *world, void (*call)(void *subject, void (*fn)(), void *arg),
+                void *subject, void (*fn)(), void *arg) {
   uv_world *w = uv_world_of(world);
   // Not through `memory`, which counts and belongs to the loop's thread.
   const memory_functions &functions = w->base.mem->functions;

@@ -1,7 +1,7 @@
 #pragma once
 
-// The world as libuv gives it. Only the environment includes this, to create its world; what it does
-// with it goes through net.h.
+// The world as libuv gives it. Only the environment includes this, to create its world;
+// what it does with it goes through net.h.
 
 #include "net/net.h"
 
@@ -10,25 +10,28 @@ struct uv_loop_s;
 namespace rstream {
 
 // `loop` nullptr: makes a loop of its own. Errors: codes of libuv.
-[[nodiscard]] int uv_net_create(net **world, uv_loop_s *loop, memory &mem, const logger &log);
+[[nodiscard]] int net_uv_create(net **world, uv_loop_s *loop, memory &mem,
+                                const logger &log);
 
-// Everything that was opened must have been closed. Once libuv has let go of the last handle, the
-// world is freed and `on_closed` comes.
-void uv_net_close(net *world, void (*on_closed)(void *arg), void *arg);
+// Everything that was opened must have been closed. Once libuv has let go of the last
+// handle, the world is freed and `on_closed` comes.
+void net_uv_close(net *world, void (*on_closed)(void *arg), void *arg);
 
-// Steps the loop; see rstream_env_run(). 0; UV_EBUSY from inside a callback of this world;
-// UV_ECANCELED when the world was closed meanwhile.
-[[nodiscard]] int uv_net_run(net *world, int timeout_ms);
+// Steps the loop; see rstream_env_run(). 0; UV_EBUSY from inside a callback of this
+// world; UV_ECANCELED when the world was closed meanwhile.
+[[nodiscard]] int net_uv_run(net *world, int timeout_ms);
 
-// Tells "the world is closed" from the other errors of uv_net_run() and uv_net_post().
-bool uv_net_is_closed(int code);
+// Tells "the world is closed" from the other errors of net_uv_run() and net_uv_post().
+bool net_uv_is_closed(int code);
 
-uv_loop_s *uv_net_loop(const net *world);
-int uv_net_backend_fd(const net *world);
-int uv_net_backend_timeout(const net *world);
+uv_loop_s *net_uv_loop(const net *world);
+int net_uv_backend_fd(const net *world);
+int net_uv_backend_timeout(const net *world);
 
-// Thread-safe. Calls call(subject, fn, arg) on the loop's thread. 0, UV_ENOMEM or UV_ECANCELED.
-[[nodiscard]] int uv_net_post(net *world, void (*call)(void *subject, void (*fn)(), void *arg),
+// Thread-safe. Calls call(subject, fn, arg) on the loop's thread. 0, UV_ENOMEM or
+// UV_ECANCELED.
+[[nodiscard]] int net_uv_post(net *world,
+                              void (*call)(void *subject, void (*fn)(), void *arg),
                               void *subject, void (*fn)(), void *arg);
 
 }  // namespace rstream

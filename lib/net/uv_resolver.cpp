@@ -8,8 +8,8 @@ namespace rstream {
 
 namespace {
 
-// Lives until libuv is done with it, which may be long after the request was cancelled: a look-up
-// that has begun can't be stopped.
+// Lives until libuv is done with it, which may be long after the request was cancelled: a
+// look-up that has begun can't be stopped.
 struct lookup {
   uv_getaddrinfo_t uv;
   uv_world *world;
@@ -47,7 +47,8 @@ void on_resolved(uv_getaddrinfo_t *uv, int status, addrinfo *info) {
 
 }  // namespace
 
-int uv_world_resolve(net *world, resolve_request *request, const char *host, uint16_t port) {
+int uv_world_resolve(net *world, resolve_request *request, const char *host,
+                     uint16_t port) {
   uv_world *w = uv_world_of(world);
   auto *l = memory_new<lookup>(*world->mem);
   if (!l) return UV_ENOMEM;

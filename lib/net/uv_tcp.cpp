@@ -1,10 +1,11 @@
-// TCP on libuv's poll handle. Not uv_tcp_t: its writes can raise SIGPIPE, which a library must not
-// ask its application to ignore, and its write requests allocate. Readiness is all that is needed.
-#include <cerrno>
+// TCP on libuv's poll handle. Not uv_tcp_t: its writes can raise SIGPIPE, which a library
+// must not ask its application to ignore, and its write requests allocate. Readiness is
+// all that is needed.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "net/uv_world.h"
 
@@ -12,7 +13,8 @@ namespace rstream {
 
 namespace {
 
-// One readable event reads this often at most, so that one fast peer does not starve the others.
+// One readable event reads this often at most, so that one fast peer does not starve the
+// others.
 constexpr int reads_per_event = 8;
 constexpr size_t buffers_per_call = 64;
 
@@ -170,8 +172,8 @@ int open_socket(const net_address &address) {
   do {
     rc = connect(fd, name, address.size);
   } while (rc < 0 && errno == EINTR);
-  // A refusal that is known at once is told by the poll handle like a later one; anything else
-  // means that the attempt can't even be made.
+  // A refusal that is known at once is told by the poll handle like a later one; anything
+  // else means that the attempt can't even be made.
   if (rc < 0 && errno != EINPROGRESS) {
     int code = last_error();
     ::close(fd);

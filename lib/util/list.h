@@ -4,8 +4,8 @@
 
 namespace rstream {
 
-// An intrusive, circular, doubly linked list: the node lives in the thing that is listed. A
-// node that is in no list points at itself, so removing it twice is harmless.
+// An intrusive, circular, doubly linked list: the node lives in the thing that is listed.
+// A node that is in no list points at itself, so removing it twice is harmless.
 struct list_node {
   list_node *prev = this;
   list_node *next = this;
@@ -28,7 +28,9 @@ inline void list_insert_before(list_node &place, list_node &node) {
   place.prev = &node;
 }
 
-inline void list_push_back(list &head, list_node &node) { list_insert_before(head, node); }
+inline void list_push_back(list &head, list_node &node) {
+  list_insert_before(head, node);
+}
 inline void list_push_front(list &head, list_node &node) {
   list_insert_before(*head.next, node);
 }
@@ -39,8 +41,8 @@ inline void list_remove(list_node &node) {
   node.prev = node.next = &node;
 }
 
-// Moves all nodes of `from` behind those of `to`. Done before calling out over a list, so that
-// callbacks may change the original.
+// Moves all nodes of `from` behind those of `to`. Done before calling out over a list, so
+// that callbacks may change the original.
 inline void list_take_all(list &to, list &from) {
   if (list_empty(from)) return;
   from.next->prev = to.prev;

@@ -35,12 +35,14 @@ void memory_release(memory &mem, void *block);
 // A NUL-terminated copy, nullptr when out of memory.
 [[nodiscard]] char *memory_copy_text(memory &mem, std::string_view text);
 
-template <class T> [[nodiscard]] T *memory_new(memory &mem) {
+template <class T>
+[[nodiscard]] T *memory_new(memory &mem) {
   void *block = memory_allocate(mem, sizeof(T));
   return block ? new (block) T() : nullptr;
 }
 
-template <class T> void memory_delete(memory &mem, T *object) {
+template <class T>
+void memory_delete(memory &mem, T *object) {
   if (!object) return;
   object->~T();
   memory_release(mem, object);

@@ -9,8 +9,9 @@ namespace rstream {
 
 struct slab_pool;
 
-// A block of bytes shared by reference: frames being received, frames being published. Whoever
-// keeps a slice of it holds a reference; the last one to go gives it back to the pool.
+// A block of bytes shared by reference: frames being received, frames being published.
+// Whoever keeps a slice of it holds a reference; the last one to go gives it back to the
+// pool.
 struct slab {
   slab_pool *pool;
   slab *next_free;
@@ -23,9 +24,9 @@ constexpr uint32_t slab_smallest_bytes = 4096;
 constexpr uint32_t slab_largest_pooled_bytes = 1 << 20;
 constexpr int slab_classes = 9;  // 4 KiB, 8 KiB ... 1 MiB
 
-// Free slabs by size, powers of two. The pool counts its users: the environment is one, each slab
-// that is out is one, so that a chunk kept beyond its environment still has a home. The `memory` it
-// draws on lives inside it for the same reason.
+// Free slabs by size, powers of two. The pool counts its users: the environment is one,
+// each slab that is out is one, so that a chunk kept beyond its environment still has a
+// home. The `memory` it draws on lives inside it for the same reason.
 struct slab_pool {
   memory mem;
   slab *free[slab_classes] = {};
