@@ -63,9 +63,10 @@ typedef struct rstream_producer_options {
   uint32_t max_batch_messages;  /* a Publish frame is closed at this many; default: no
                                    limit but the next one */
   uint32_t max_batch_bytes;     /* a Publish frame is closed at this size, 256 bytes to
-                                   16 MiB, or at the negotiated frame size if that is less;
-                                   default 65536. A larger message gets a frame of its
-                                   own. */
+                                   4 MiB; default, and upper limit: the frame size
+                                   negotiated with the broker, or where the frame's memory
+                                   ends, which grows with the traffic up to 128 KiB. A
+                                   larger message gets a frame of its own. */
   uint32_t linger_ms;        /* an open frame waits at most this long for more messages,
                                 at most 60000; default 0: until the end of the loop's
                                 turn */

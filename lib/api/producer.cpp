@@ -11,9 +11,8 @@ namespace {
 constexpr uint32_t default_messages_in_flight = 10000;
 constexpr uint32_t most_messages_in_flight = 1u << 24;
 constexpr uint64_t default_bytes_in_flight = 64u << 20;
-constexpr uint32_t default_batch_bytes = 64u << 10;
 constexpr uint32_t smallest_batch_bytes = 256;
-constexpr uint32_t largest_batch_bytes = 16u << 20;
+constexpr uint32_t largest_batch_bytes = 4u << 20;
 constexpr uint32_t most_linger_ms = 60000;
 constexpr uint32_t default_close_timeout_ms = 30000;
 
@@ -21,7 +20,6 @@ void set_defaults(rstream_producer_options &o) {
   default_to(o.max_messages_in_flight, default_messages_in_flight);
   default_to(o.max_bytes_in_flight, default_bytes_in_flight);
   default_to(o.max_batch_messages, UINT32_MAX);
-  default_to(o.max_batch_bytes, default_batch_bytes);
   default_to(o.close_timeout_ms, default_close_timeout_ms);
 }
 
@@ -32,7 +30,7 @@ int check_options(env *e, const rstream_producer_options &o) {
     rc = check_range(e, "max_messages_in_flight", o.max_messages_in_flight, 1,
                      most_messages_in_flight);
   }
-  if (rc == 0) {
+  if (rc == 0 && o.max_batch_bytes) {
     rc = check_range(e, "max_batch_bytes", o.max_batch_bytes, smallest_batch_bytes,
                      largest_batch_bytes);
   }

@@ -76,9 +76,8 @@ void subscribe(consumer *c) {
                           .stream = c->stream,
                           .spec = spec_of(c),
                           .credit = c->options.initial_credit};
-  // Brokers before 3.11, which have no command versions either, know no properties.
-  bool has_properties = conn_supports(link, wire::key::exchange_command_versions) ||
-                        conn_supports(link, wire::key::stream_stats);
+  // Brokers before 3.11 know no properties. StreamStats came with them.
+  bool has_properties = conn_supports(link, wire::key::stream_stats);
   if (c->name && has_properties) request.properties = {name};
   c->request.on_response = on_subscribed;
   int rc = conn_request_send(link, c->request, wire::key::subscribe, request);

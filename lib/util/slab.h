@@ -21,8 +21,8 @@ struct slab {
 };
 
 constexpr uint32_t slab_smallest_bytes = 4096;
-constexpr uint32_t slab_largest_pooled_bytes = 1 << 20;
-constexpr int slab_classes = 9;  // 4 KiB, 8 KiB ... 1 MiB
+constexpr uint32_t slab_largest_pooled_bytes = 16 << 20;
+constexpr int slab_classes = 13;  // 4 KiB, 8 KiB ... 16 MiB
 
 // Free slabs by size, powers of two. The pool counts its users: the environment is one,
 // each slab that is out is one, so that a chunk kept beyond its environment still has a
