@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "api/checks.h"
+#include "api/env.h"
 #include "api/options.h"
 #include "client/env.h"
 #include "net/uv_net.h"
@@ -129,12 +130,12 @@ void rstream_env_options_init_sized(rstream_env_options *options, size_t size) {
     options->log_level = level;
 }
 
-int rstream_env_create(rstream_env **out, struct uv_loop_s *loop,
-                       const rstream_env_options *options) {
+int rstream::env_create_on(rstream_env **out, const net_source &source,
+                           const rstream_env_options *options) {
   if (!out) return RSTREAM_EINVAL;
   *out = nullptr;
   env_settings settings{};
-  settings.loop = loop;
+  settings.source = source;
   rstream_env_options &o = settings.options;
   rstream_env_options_init(&o);
   if (options && !sized_read(o, options)) return RSTREAM_EINVAL;
@@ -143,6 +144,11 @@ int rstream_env_create(rstream_env **out, struct uv_loop_s *loop,
   if (rc == 0) rc = check_texts(o);
   if (rc == 0) rc = memory_of(o, settings.functions);
   return rc < 0 ? rc : env_create(out, settings);
+}
+
+int rstream_env_create(rstream_env **out, struct uv_loop_s *loop,
+                       const rstream_env_options *options) {
+  return env_create_on(out, net_uv_source(loop), options);
 }
 
 int rstream_env_close(rstream_env *e, rstream_env_closed_cb on_closed, void *user) {

@@ -8,7 +8,6 @@
 #include "client/producer.h"
 #include "client/uri.h"
 #include "net/net_errors.h"
-#include "net/uv_net.h"
 
 namespace rstream {
 
@@ -117,7 +116,7 @@ void on_close_task(net_task *task) {
   }
   if (e->state == env_state::closing_connections && everything_closed(e)) {
     e->state = env_state::closing_world;
-    net_uv_close(e->world, on_world_closed, e);
+    e->source.close(e->world, on_world_closed, e);
   }
 }
 
@@ -149,15 +148,16 @@ int env_create(env **out, const env_settings &settings) {
     return refuse(o, RSTREAM_ENOMEM, "out of memory");
   }
   e->pool = pool;
+  e->source = settings.source;
   e->close_task.run = on_close_task;
   locator_init(e);
   int rc = configure(e, o);
   if (rc == 0) {
-    rc = net_uv_create(&e->world, settings.loop, pool->mem, e->log);
+    rc = e->source.create(e->source.arg, &e->world, pool->mem, e->log);
     if (rc < 0) {
       const char *text = net_error_text(rc);
       if (net_error_is_no_memory(rc)) rc = RSTREAM_ENOMEM;
-      refuse(o, rc, text ? text : "libuv refused to start");
+      refuse(o, rc, text ? text : "the loop refused to start");
     }
   }
   if (rc < 0) {

@@ -31,6 +31,7 @@ enum class env_state : uint8_t {
 struct rstream_env {
   rstream::slab_pool *pool = nullptr;
   rstream::net *world = nullptr;
+  rstream::net_source source = {};  // of the world
   rstream::logger log;
   rstream_log_cb on_log = nullptr;
   void *user = nullptr;
@@ -76,10 +77,8 @@ using env = rstream_env;
 
 inline memory &env_memory(env *e) { return e->pool->mem; }
 
-// How the environment gets its world; the loop's own functions (run, post, backend) need
-// to know that it is libuv's, nothing else does.
 struct env_settings {
-  uv_loop_s *loop;
+  net_source source;  // of its world
   memory_functions functions;
   rstream_env_options options;  // complete and checked, texts borrowed
 };

@@ -37,6 +37,7 @@ void on_finish_task(net_task *task) {
     locator_op *op = op_of(node);
     finish(op, op->status, {}, op->status ? rstream_error_text(op->status) : "");
   }
+  env_check_closing(e);
 }
 
 void on_response(conn_request *request, int status, wire::bytes body) {
@@ -80,6 +81,22 @@ void on_ready(conn *c) {
   }
 }
 
+int connect(env *e);
+
+// What callbacks asked for while the old connection went down.
+void connect_postponed(env *e) {
+  list postponed;
+  list_take_all(postponed, e->locator.postponed);
+  if (list_empty(postponed)) return;
+  bool open = e->state != env_state::closing_connections;
+  int rc = !open ? RSTREAM_ECANCELED : e->locator.link ? 0 : connect(e);
+  if (rc == 0) {
+    list_take_all(e->locator.waiting, postponed);
+    return;
+  }
+  while (!list_empty(postponed)) finish_later(op_of(postponed.next), rc);
+}
+
 void on_closed(conn *c, int reason, const char *text) {
   env *e = static_cast<env *>(c->owner);
   e->locator.link = nullptr;
@@ -89,6 +106,7 @@ void on_closed(conn *c, int reason, const char *text) {
   while (!list_empty(waiting)) {
     finish(op_of(waiting.next), reason ? reason : RSTREAM_ECANCELED, {}, text);
   }
+  connect_postponed(e);
   env_check_closing(e);
 }
 
@@ -147,8 +165,11 @@ locator_op *locator_op_create(env *e, wire::key key, size_t frame_bytes) {
 int locator_submit(locator_op *op) {
   env *e = op->env;
   locator &l = e->locator;
-  bool closing = l.link && l.link->state >= conn_state::closing;
-  int rc = closing ? RSTREAM_ECLOSED : l.link ? 0 : connect(e);
+  if (l.link && l.link->state >= conn_state::closing) {
+    list_push_back(l.postponed, op->node);
+    return 0;
+  }
+  int rc = l.link ? 0 : connect(e);
   if (rc == 0) {
     list_push_back(l.waiting, op->node);
     if (l.link->state == conn_state::ready) rc = send(op);
@@ -165,6 +186,7 @@ void locator_op_cancel(locator_op *op) {
 
 void locator_cancel_application(env *e) {
   cancel_application(e->locator.waiting);
+  cancel_application(e->locator.postponed);
   cancel_application(e->locator.sent);
 }
 

@@ -117,6 +117,17 @@ struct net {
   uint64_t bytes_received = 0;
 };
 
+// Where an environment gets its world from, and how that ends: libuv's (uv_net.h), or a
+// simulation.
+struct net_source {
+  // 0, or a negative code of libuv. `mem` outlives the world.
+  int (*create)(void *arg, net **world, memory &mem, const logger &log);
+  // Everything that was opened has been closed. The world is freed, then `on_closed` comes;
+  // never from inside this call.
+  void (*close)(net *world, void (*on_closed)(void *arg), void *arg);
+  void *arg;
+};
+
 // Monotonic. Cached by implementations within a turn of the loop where that is cheaper.
 inline uint64_t net_now_us(net &world) { return world.ops->now_us(&world); }
 inline uint64_t net_now_ms(net &world) { return world.ops->now_us(&world) / 1000; }

@@ -221,6 +221,13 @@ void net_uv_close(net *world, void (*on_closed)(void *arg), void *arg) {
   close_handle(&w->idle);
 }
 
+net_source net_uv_source(uv_loop_s *loop) {
+  auto create = [](void *arg, net **world, memory &mem, const logger &log) {
+    return net_uv_create(world, static_cast<uv_loop_s *>(arg), mem, log);
+  };
+  return {create, net_uv_close, loop};
+}
+
 int net_uv_run(net *world, int timeout_ms) {
   uv_world *w = uv_world_of(world);
   if (w->callback_depth > 0 || w->gone) return UV_EBUSY;

@@ -1,7 +1,7 @@
 #pragma once
 
-// The world as libuv gives it. Only the environment includes this, to create its world;
-// what it does with it goes through net.h.
+// The world as libuv gives it. Only the API includes this: to create it, and for what is
+// about the loop itself. What the library does with it goes through net.h.
 
 #include "net/net.h"
 
@@ -16,6 +16,9 @@ namespace rstream {
 // Everything that was opened must have been closed. Once libuv has let go of the last
 // handle, the world is freed and `on_closed` comes.
 void net_uv_close(net *world, void (*on_closed)(void *arg), void *arg);
+
+// These two, for an environment on `loop`.
+net_source net_uv_source(uv_loop_s *loop);
 
 // Steps the loop; see rstream_env_run(). 0; UV_EBUSY from inside a callback of this
 // world; UV_ECANCELED when the world was closed meanwhile.
