@@ -150,7 +150,6 @@ double cpu_s() {
 }
 
 // ---- the socket
-// ---------------------------------------------------------------------------
 
 void send_all(connection &c, const uint8_t *data, size_t size) {
   while (size > 0) {
@@ -228,7 +227,6 @@ int connect_to(const options &o) {
 }
 
 // ---- requests
-// -----------------------------------------------------------------------------
 
 void put(request &r, const void *data, size_t size) {
   if (size > sizeof r.data - r.size) die("a name in the URI or --stream is too long");
@@ -395,7 +393,6 @@ void hang_up(connection &c) {
 }
 
 // ---- the blind writer
-// ---------------------------------------------------------------------
 
 // Entries are plain messages, or with --sub-entry uncompressed batches of that many.
 void build_frame(publish_frame &f, const options &o, uint64_t entries) {
@@ -485,7 +482,6 @@ figures run_writer(connection &c, const options &o) {
 }
 
 // ---- the header-only reader
-// ---------------------------------------------------------------
 
 void send_credit(connection &c) {
   request r;
@@ -524,31 +520,26 @@ figures run_reader(connection &c, const options &o) {
 }
 
 // ---- options
-// ------------------------------------------------------------------------------
 
 const char help[] =
     "Usage: rstream-ceiling [OPTION]...\n"
-    "The most that a broker and this machine give: a writer of ready-made frames and a "
-    "reader of\n"
-    "chunk headers, to compare a client with.\n"
+    "The most that a broker and this machine give, to compare a client with: a\n"
+    "writer of ready-made frames and a reader of chunk headers.\n"
+    "\n"
     "  --uri URI        rabbitmq-stream://user:password@host:port/vhost\n"
-    "                   (default $RSTREAM_BROKER_URI, else guest at localhost:5552). The "
-    "node must\n"
-    "                   be the stream's leader: no other is looked for.\n"
-    "  --stream NAME    created when missing, and then deleted at the end "
-    "(rstream-ceiling)\n"
-    "  --mode MODE      write, read (from the first message), or both, one after the "
-    "other (both)\n"
+    "                   (default: $RSTREAM_BROKER_URI, else guest at localhost:5552)\n"
+    "                   The node must be the stream's leader: no other is looked for.\n"
+    "  --stream NAME    created when missing, then deleted at the end (rstream-ceiling)\n"
+    "  --mode MODE      write, read from the first message, or both in turn (both)\n"
     "  --messages N     to write or to read (2000000)\n"
     "  --size BYTES     of a message (10)\n"
     "  --batch N        entries per Publish frame (100)\n"
-    "  --sub-entry N    messages per entry: above 1 uncompressed sub-entries are written "
-    "(1)\n"
-    "  --unconfirmed N  entries the writer is ahead of the confirms, at most 50000 "
-    "(10000)\n"
+    "  --sub-entry N    messages per entry; above 1: uncompressed sub-entries (1)\n"
+    "  --unconfirmed N  entries written ahead of the confirms, at most 50000 (10000)\n"
     "  --keep           do not delete the stream\n"
     "  --delete         only delete the stream\n"
-    "  --json           print one JSON object\n";
+    "  --json           print one JSON object\n"
+    "  --help\n";
 
 uint64_t parse_number(const char *name, const char *text, uint64_t low, uint64_t high) {
   char *end = nullptr;
@@ -691,7 +682,6 @@ void parse_options(options &o, int argc, char **argv) {
 }
 
 // ---- results
-// ------------------------------------------------------------------------------
 
 double rate(const figures &f) {
   return f.seconds > 0 ? static_cast<double>(f.messages) / f.seconds : 0;

@@ -60,8 +60,7 @@ static void close_handle(uv_handle_t *handle, uv_close_cb on_closed) {
   if (!uv_is_closing(handle)) uv_close(handle, on_closed);
 }
 
-/* ---- The end: every guest leaves the loop, and uv_run() returns when the last is gone.
- * ---- */
+/* The end: every guest leaves the loop, and uv_run() returns when the last is gone. */
 
 static void on_session_closed(uv_handle_t *handle) {
   free(handle); /* the session, whose first member it is */
@@ -89,7 +88,7 @@ static void fail(struct app *app, const char *what, const char *why) {
   end(app);
 }
 
-/* ---- The server: what this program did before it met rstream. ---- */
+/* The server: what this program did before it met rstream. */
 
 /* Publishes the whole lines of a session, as far as the window allows. */
 static void publish_lines(struct session *session) {
@@ -135,9 +134,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf) {
   struct session *session = (struct session *)stream;
   (void)buf;
-  if (size <
-      0) { /* the end, an error, or a line that does not fit the buffer (UV_ENOBUFS) */
-    drop_session(session);
+  if (size < 0) {
+    drop_session(session); /* the end, an error, or UV_ENOBUFS: a line that is too long */
     return;
   }
   session->used += (size_t)size;
@@ -191,7 +189,7 @@ static void on_timer(uv_timer_t *timer) {
   if (app->elapsed_ms >= PATIENCE_MS) fail(app, "giving up", "this takes too long");
 }
 
-/* ---- What rstream brings. ---- */
+/* What rstream brings. */
 
 static void on_writable(rstream_producer *producer, void *user) {
   struct app *app = user;
@@ -271,8 +269,9 @@ static void send_ourselves_lines(struct app *app) {
     fail(app, "sending lines", "out of memory");
     return;
   }
-  for (i = 0; i < app->count; i++)
+  for (i = 0; i < app->count; i++) {
     used += (size_t)sprintf(app->lines + used, "line %lu\n", i);
+  }
   app->connect.data = app;
   rc = uv_tcp_getsockname(&app->server, (struct sockaddr *)&address, &size);
   if (rc == 0) {
@@ -303,7 +302,7 @@ static void on_created(rstream_env *env, int status, const char *text, void *use
   rstream_consumer *consumer;
 
   if (status != 0 && status != RSTREAM_BROKER_STREAM_EXISTS) {
-    fail(app, app->stream, text);
+    fail(app, "creating the stream", text);
     return;
   }
   rstream_producer_options_init(&po);
@@ -338,7 +337,7 @@ static void start_rstream(struct app *app, const char *uri) {
     return;
   }
   rc = rstream_stream_create(app->env, app->stream, NULL, on_created, app);
-  if (rc != 0) fail(app, app->stream, rstream_env_error_text(app->env));
+  if (rc != 0) fail(app, "creating the stream", rstream_env_error_text(app->env));
 }
 
 int main(int argc, char **argv) {

@@ -87,7 +87,7 @@ static void on_created(rstream_env *env, int status, const char *text, void *use
   int rc;
 
   if (status != 0 && status != RSTREAM_BROKER_STREAM_EXISTS) {
-    fail(self, self->stream, text);
+    fail(self, "creating the stream", text);
     return;
   }
   rstream_producer_options_init(&options);
@@ -123,7 +123,7 @@ int main(int argc, char **argv) {
     return 1;
   }
   rc = rstream_stream_create(self.env, self.stream, NULL, on_created, &self);
-  if (rc != 0) fail(&self, self.stream, rstream_env_error_text(self.env));
+  if (rc != 0) fail(&self, "creating the stream", rstream_env_error_text(self.env));
 
   /* Everything happens in here, until the environment has closed. */
   while (rstream_env_run(self.env, -1) == 0) continue;

@@ -67,8 +67,7 @@ void on_message(rstream_consumer *, const rstream_message_view *message, void *u
 // The iteration ends by itself when take() closes the consumer.
 void on_chunk(rstream_consumer *, rstream_chunk *chunk, void *user) {
   subscriber &s = *static_cast<subscriber *>(user);
-  while (const rstream_message_view *message = rstream_chunk_next(chunk))
-    take(s, *message);
+  while (const rstream_message_view *m = rstream_chunk_next(chunk)) take(s, *m);
 }
 
 void on_entry_error(rstream_consumer *, const rstream_entry_error *error, void *user) {

@@ -18,42 +18,33 @@ const char help_text[] =
     "\n"
     "  --uri URI          rabbitmq-stream://user:password@host:port/vhost\n"
     "                     (default: $RSTREAM_BROKER_URI, else guest at localhost:5552)\n"
-    "  --stream NAME      created when missing, and then deleted at the end "
-    "(rstream-perf)\n"
+    "  --stream NAME      created when missing, then deleted at the end (rstream-perf)\n"
     "  --producers N      (1)\n"
     "  --consumers N      each reads the whole stream (1)\n"
     "  --size BYTES       of a message (10)\n"
-    "  --messages N       to publish, over all producers; or for each consumer to read "
-    "with\n"
-    "                     --consume-only (1000000)\n"
+    "  --messages N       to publish, over all producers; with --consume-only, to read,\n"
+    "                     for each consumer (1000000)\n"
     "  --time SECONDS     publish, or with --consume-only read, for so long instead\n"
-    "  --rate N           messages per second over all producers, each due at a fixed "
-    "time from\n"
-    "                     which its latency is counted (default: as fast as the confirms "
-    "allow)\n"
+    "  --rate N           messages per second over all producers, each due at a fixed\n"
+    "                     time from which its latency counts (default: full speed)\n"
     "  --batch-size N     messages per Publish frame (default: what a loop turn brings)\n"
-    "  --confirms N       messages of one producer that may wait for their confirm "
-    "(10000)\n"
+    "  --confirms N       messages of a producer that may wait for confirms (10000)\n"
     "  --credits N        chunks the broker may send ahead to a consumer (10)\n"
     "  --offset WHERE     first, last, next, a number, or timestamp:MS since 1970\n"
     "                     (next; first with --consume-only)\n"
     "  --publish-only     no consumers\n"
     "  --consume-only     no producers\n"
-    "  --chunk-callback   take messages chunk by chunk instead of one callback for each\n"
-    "  --verify           number and fill each message, and check that every confirmed "
-    "one is\n"
-    "                     consumed once, in order and unchanged; takes --size 6 at "
-    "least\n"
+    "  --chunk-callback   one callback per chunk instead of one per message\n"
+    "  --verify           number and fill each message; check that each confirmed one\n"
+    "                     is consumed once, in order and unchanged; needs --size 6\n"
     "  --json             one JSON object on stdout; the table goes to stderr then\n"
     "  --keep             do not delete the stream\n"
     "  --help\n"
     "\n"
-    "Progress goes to stderr once per second. The exit status is 0 if everything asked "
-    "for was\n"
-    "done: all published, confirmed, consumed, and with --verify found right. It is 1 if "
-    "not, also\n"
-    "when nothing moved for 30 seconds or a signal ended it early, and 2 for wrong "
-    "options.\n";
+    "Progress goes to stderr once per second. The exit status is 0 if everything\n"
+    "asked for was done: all published, confirmed, consumed, and with --verify found\n"
+    "right. It is 1 if not, also when nothing moved for 30 seconds or a signal ended\n"
+    "the run early, and 2 for wrong options.\n";
 
 constexpr uint32_t most_handles = 1000;
 // A frame of 1 MiB less what surrounds the body. The library refuses what the broker's
@@ -190,6 +181,10 @@ void settle(parser &p) {
   if (o.time_s > 0) o.messages = 0;
   if (o.offset_type == RSTREAM_OFFSET_DEFAULT) {
     o.offset_type = o.producers > 0 ? RSTREAM_OFFSET_NEXT : RSTREAM_OFFSET_FIRST;
+  }
+  bool from_number = o.offset_type == RSTREAM_OFFSET_OFFSET && o.offset_value > 0;
+  if (from_number && o.producers > 0 && o.consumers > 0) {
+    complain(p, "--offset", "takes a number only with --consume-only");
   }
   if (!o.verify || o.producers == 0) return;
   if (o.size < verified_body_least) {

@@ -159,7 +159,7 @@ void report_json(FILE *to, const result &r, const options &o) {
           ns_per_message(r.consume_cpu.user_s + r.consume_cpu.system_s, r.consumed));
   json_latency(to, "confirm_latency_us", r.confirm_latency);
   json_latency(to, "latency_us", r.latency);
-  if (o.verify) {
+  if (o.verify && o.consumers > 0) {
     fprintf(to,
             ",\"lost\":%" PRIu64 ",\"duplicated\":%" PRIu64 ",\"out_of_order\":%" PRIu64
             ",\"damaged\":%" PRIu64 ",\"offset_errors\":%" PRIu64,

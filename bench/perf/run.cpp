@@ -1,6 +1,7 @@
 #include "perf/run.h"
 
 #include <unistd.h>
+
 #include <csignal>
 #include <cstdarg>
 #include <cstdio>
@@ -16,9 +17,8 @@ namespace {
 constexpr int step_ms = 50;
 constexpr uint64_t second_us = 1000000;
 constexpr uint64_t stall_us = 30 * second_us;
-constexpr uint64_t stop_us = 10 * second_us;  // for a worker to close everything
-constexpr uint64_t linger_us =
-    300 * UINT64_C(1000);  // listening for messages that should not come
+constexpr uint64_t stop_us = 10 * second_us;   // for a worker to close everything
+constexpr uint64_t linger_us = second_us / 4;  // listening for what should not come
 
 volatile sig_atomic_t interrupts = 0;
 
@@ -65,7 +65,6 @@ __attribute__((format(printf, 2, 3))) bool fail(session &s, const char *format, 
 }
 
 // ---- requests of the main thread
-// ----------------------------------------------------------
 
 void on_result(rstream_env *, int status, const char *text, void *user) {
   session &s = *static_cast<session *>(user);
@@ -95,8 +94,8 @@ bool await_answer(session &s, int rc) {
 }
 
 bool create_stream(session &s) {
-  if (!await_answer(s, rstream_stream_create(s.env, s.o.stream, nullptr, on_result, &s)))
-    return false;
+  int rc = rstream_stream_create(s.env, s.o.stream, nullptr, on_result, &s);
+  if (!await_answer(s, rc)) return false;
   s.created = s.status == 0;
   // With other arguments than ours it exists as well.
   if (s.created || s.status == RSTREAM_BROKER_STREAM_EXISTS ||
@@ -138,7 +137,6 @@ void close_env(session &s) {
 }
 
 // ---- watching the workers
-// -----------------------------------------------------------------
 
 progress progress_now(const session &s) {
   progress p;
@@ -257,7 +255,6 @@ void end_worker(session &s, worker &w) {
 }
 
 // ---- the figures
-// --------------------------------------------------------------------------
 
 void add_verified(result &r, const session &s, const verifier &v) {
   r.duplicated += v.duplicated;
@@ -266,7 +263,7 @@ void add_verified(result &r, const session &s, const verifier &v) {
   r.offset_errors += v.offset_errors;
   if (r.first_problem[0] == 0) r.first_problem = v.first_problem;
   if (s.o.producers > 0) {
-    for (uint32_t i = 0; i < s.o.producers; i++) {
+    for (uint32_t i = 0; s.publishing && i < s.o.producers; i++) {
       r.lost += sequence_missing(s.publish.publishers[i].confirmed, v.seen[i]);
     }
     return;
