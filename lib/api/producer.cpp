@@ -38,7 +38,11 @@ int check_options(env *e, const rstream_producer_options &o) {
   return rc;
 }
 
-int refuse_message(producer *p, int rc, size_t body_size) {
+// Kept out of the way of the usual case.
+[[gnu::noinline]] int send_slow(producer *p, const void *body, size_t body_size,
+                                uint64_t *id) {
+  if (!p || (!body && body_size)) return RSTREAM_EINVAL;
+  int rc = producer_send_slow(p, body, body_size, id);
   if (rc != RSTREAM_EMSGSIZE) return rc;
   return env_error(p->env, rc, "a message of %zu bytes does not fit a frame of %u bytes",
                    body_size, p->frame_limit);
@@ -74,9 +78,9 @@ int rstream_producer_open(rstream_producer **out, rstream_env *e,
 
 int rstream_producer_send_bytes(rstream_producer *p, const void *body, size_t body_size,
                                 uint64_t *id) {
-  if (!p || (!body && body_size)) return RSTREAM_EINVAL;
-  int rc = producer_send(p, body, body_size, id);
-  return rc < 0 ? refuse_message(p, rc, body_size) : 0;
+  bool valid = p && (body || !body_size);
+  if (valid && producer_send_fast(p, body, body_size, id)) return 0;
+  return send_slow(p, body, body_size, id);
 }
 
 int rstream_producer_send(rstream_producer *p, const rstream_message *message,

@@ -220,14 +220,19 @@ int consumer_open(consumer **out, env *e, const rstream_consumer_options &option
     c->options.stream = c->stream;
     c->options.name = c->name;
     init(c);
+    // Before anything is logged, as the log callback may close the environment.
+    list_push_back(e->consumers, c->node);
+    e->consumer_count++;
     rc = lookup_start(c->lookup);
+    if (rc < 0) {
+      list_remove(c->node);
+      e->consumer_count--;
+    }
   }
   if (rc < 0) {
     release(c);
     return env_error(e, rc, "can't open a consumer on %s", options.stream);
   }
-  list_push_back(e->consumers, c->node);
-  e->consumer_count++;
   *out = c;
   return 0;
 }

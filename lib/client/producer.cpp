@@ -278,14 +278,19 @@ int producer_open(producer **out, env *e, const rstream_producer_options &option
     p->options.stream = p->stream;
     p->options.name = p->name;
     init(p);
+    // Before anything is logged, as the log callback may close the environment.
+    list_push_back(e->producers, p->node);
+    e->producer_count++;
     rc = lookup_start(p->lookup);
+    if (rc < 0) {
+      list_remove(p->node);
+      e->producer_count--;
+    }
   }
   if (rc < 0) {
     release(p);
     return env_error(e, rc, "can't open a producer on %s", options.stream);
   }
-  list_push_back(e->producers, p->node);
-  e->producer_count++;
   *out = p;
   return 0;
 }

@@ -183,8 +183,11 @@ void producer_outcomes_told(producer *p) {
     p->window_full = false;
     if (p->options.on_writable) p->options.on_writable(p, p->options.user);
   }
-  while (!list_empty(p->flush_waiters)) {
+  // Those that callbacks add come in a later turn.
+  const list_node *last = p->flush_waiters.prev;
+  for (bool more = !list_empty(p->flush_waiters); more;) {
     flush_waiter *waiter = RSTREAM_OWNER(p->flush_waiters.next, flush_waiter, node);
+    more = &waiter->node != last;
     bool done = p->batches.empty() || p->batches.front()->first_id > waiter->last_id;
     if (!done) break;
     list_remove(waiter->node);
@@ -192,7 +195,10 @@ void producer_outcomes_told(producer *p) {
     memory_delete(env_memory(p->env), waiter);
     w.on_flushed(p, 0, w.user);
   }
-  if (p->closing) net_task_queue(*p->env->world, p->task, task_stage::gather);
+  // Not before: with a flush waiting the task comes back here, and would run for ever.
+  if (p->closing && producer_in_flight(p) == 0) {
+    net_task_queue(*p->env->world, p->task, task_stage::gather);
+  }
 }
 
 void producer_fail_waiters(producer *p, int status) {

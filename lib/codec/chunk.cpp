@@ -117,11 +117,13 @@ chunk_step chunk_next_slow(chunk_cursor &c, chunk_record &record, chunk_gap &gap
   while (c.sub_left == 0) {
     if (c.entries_left == 0 && c.p == c.end && c.offset == c.end_offset)
       return chunk_step::end;
-    if (left(c) == 0 || c.entries_left == 0 || c.offset == c.end_offset) {
+    bool is_sub_entry = left(c) > 0 && (*c.p & 0x80);
+    bool past_records = c.offset == c.end_offset && !is_sub_entry;
+    if (left(c) == 0 || c.entries_left == 0 || past_records) {
       // Bytes, entries and records must end together.
       return give_up(c, gap, "the chunk's counts do not match its content");
     }
-    if (*c.p & 0x80) {
+    if (is_sub_entry) {
       if (open_sub_entry(c, gap) == chunk_step::gap) return chunk_step::gap;
       continue;
     }

@@ -49,7 +49,9 @@ bool needs_another_slab(const frame_reader &r) {
   uint32_t room = r.current->capacity - r.end;
   uint64_t want = wanted(r);
   if (want == 0) return room < smallest_read_bytes;
-  return r.begin + want > r.current->capacity;
+  if (r.begin + want <= r.current->capacity) return false;
+  // A block that has to grow more than once is filled first: each read would move it all.
+  return next_capacity(r) >= want || room < smallest_read_bytes;
 }
 
 }  // namespace

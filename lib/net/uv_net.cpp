@@ -95,13 +95,27 @@ void on_async(uv_async_t *async) {
   run_posted(w);
 }
 
+// The world outlives on_closed, which may still ask it this and that; its memory does not come
+// through `memory`, which may go in on_closed.
+uv_world *allocate_world(const memory_functions &functions) {
+  void *block = functions.allocate(sizeof(uv_world), functions.user);
+  return block ? new (block) uv_world() : nullptr;
+}
+
+void release_world(uv_world *w, const memory_functions &functions) {
+  w->~uv_world();
+  functions.release(w, functions.user);
+}
+
 void free_world(uv_world *w) {
   if (w->gone) *w->gone = true;
+  memory_functions functions = w->base.mem->functions;
+  {
+    callback_scope scope(w);
+    w->on_closed(w->on_closed_arg);
+  }
   uv_mutex_destroy(&w->posted_lock);
-  auto on_closed = w->on_closed;
-  void *arg = w->on_closed_arg;
-  memory_delete(*w->base.mem, w);
-  on_closed(arg);
+  release_world(w, functions);
 }
 
 void on_handle_closed(uv_handle_t *handle) {
@@ -189,14 +203,14 @@ void uv_world_release(uv_world *w) {
 
 int net_uv_create(net **world, uv_loop_s *loop, memory &mem, const logger &log) {
   *world = nullptr;
-  auto *w = memory_new<uv_world>(mem);
+  uv_world *w = allocate_world(mem.functions);
   if (!w) return UV_ENOMEM;
   w->base.ops = &ops;
   w->base.mem = &mem;
   w->base.log = log;
   int rc = init_world(w, loop);
   if (rc < 0) {
-    memory_delete(mem, w);
+    release_world(w, mem.functions);
     return rc;
   }
   *world = &w->base;

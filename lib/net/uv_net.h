@@ -14,7 +14,7 @@ namespace rstream {
                                 const logger &log);
 
 // Everything that was opened must have been closed. Once libuv has let go of the last
-// handle, the world is freed and `on_closed` comes.
+// handle, `on_closed` comes, and then the world is freed.
 void net_uv_close(net *world, void (*on_closed)(void *arg), void *arg);
 
 // These two, for an environment on `loop`.
