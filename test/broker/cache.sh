@@ -1,5 +1,5 @@
 # Makes the cached Debian folders that the brokers run from: sourced by broker.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # common.sh tells where the cache is.
 
 suite_of() {
   case $1 in
@@ -49,16 +49,16 @@ debian_mirror() {
 apt_proxy() {
   local proxy=
   eval "$(apt-config shell proxy Acquire::http::Proxy)"
-  echo "$proxy"
+  [[ $proxy == DIRECT ]] || echo "$proxy"
 }
 
-# The private process and mount namespaces end with this script, however it ends: no half-run package script and no
-# mounted /proc stays behind.
-run_debootstrap() {
+# Replaces the shell it is called in. The private process and mount namespaces end with the parent of that shell, however
+# it ends: no half-run package script and no mounted /proc stays behind.
+exec_debootstrap() {
   local suite=$1 root=$2 mirror=$3 proxy
   proxy=$(apt_proxy)
   # debootstrap of an older release has no script for a newer suite; sid's serves them all.
-  env ${proxy:+http_proxy="$proxy"} \
+  exec env ${proxy:+http_proxy="$proxy"} \
     setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc \
     debootstrap --variant=minbase --include=rabbitmq-server,procps \
     "$suite" "$root" "$mirror" /usr/share/debootstrap/scripts/sid </dev/null
@@ -75,7 +75,9 @@ build_root() {
   [[ -n $mirror ]] || no_broker_here "apt knows no Debian mirror; RSTREAM_DEBIAN_MIRROR may name one."
   [[ $mirror != https:* ]] || need update-ca-certificates ca-certificates
   say "installing RabbitMQ $version from Debian $suite in $root: about a minute, only the first time"
-  if ! run_debootstrap "$suite" "$root.new" "$mirror" >"$log" 2>&1; then
+  exec_debootstrap "$suite" "$root.new" "$mirror" >"$log" 2>&1 &
+  # A shell that waits like this takes a signal at once.
+  if ! wait $!; then
     tail -n 20 "$log" >&2
     die "debootstrap failed; all it said is in $log"
   fi

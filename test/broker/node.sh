@@ -102,21 +102,24 @@ enter() { nsenter --target "$(<"$run/init.pid")" --mount --pid "$@"; }
 
 # Does what rabbitmqctl eval does, many times faster, because no second Erlang machine has to start.
 evaluate() {
-  local node=$1 expression=$2 command_inside
+  local node=$1 expression=$2 result command_inside
   inside_command "$node" erl_call -sname "$node@localhost" -c "$(<"$run/home/.erlang.cookie")" -e
-  enter "${command_inside[@]}" <<<"$expression"
+  result=$(enter "${command_inside[@]}" <<<"$expression") || return 1
+  echo "$result"
+  [[ $result != '{error,'* ]]
 }
 
 # RUNNING_UNDER_SYSTEMD makes the start script replace itself by the Erlang machine, so that the process id noted here,
 # as the host sees it, is the broker's own. The shell between leaves its child to the namespace's first process:
-# nsenter as its parent would stop when the broker is stopped, and not go on with it.
+# nsenter as its parent would stop when the broker is stopped, and not go on with it. It also sets the number of files
+# and connections, because what a login shell allows is soon used up by a test with many clients.
 launch() {
   local node=$1 command_inside
   rm -f "$run/$node/pid"
   inside_command "$node" RUNNING_UNDER_SYSTEMD=true RABBITMQ_LOGS=- rabbitmq-server
   # shellcheck disable=SC2016  # The inner shell expands these.
   detach "$run/$node/log" nsenter --target "$(<"$run/init.pid")" --mount --pid \
-    bash -c '(read -r pid _ </proc/self/stat; echo "$pid" >"$1"; shift; exec "$@") &' \
+    bash -c 'ulimit -n 65536 2>/dev/null; (read -r pid _ </proc/self/stat; echo "$pid" >"$1"; shift; exec "$@") &' \
     launch "$run/$node/pid" "${command_inside[@]}"
   wait_until 10 test -s "$run/$node/pid" || die "$node did not start; see $run/$node/log"
 }
@@ -160,7 +163,7 @@ wait_for_node() {
   shift
   while ! wait_until 120 "$@" || node_is_dead "$node"; do
     if ((tries_left == 0)) || ! node_is_dead "$node"; then
-      tail -n 20 "$run/$node/log" >&2
+      tail -n 40 "$run/$node/log" >&2
       die "$node did not become ready"
     fi
     tries_left=0
@@ -178,8 +181,8 @@ wait_ready() {
   for node; do wait_for_node "$node" probe_or_dead "$node" "$members"; done
 }
 
-# The first stream starts the stream coordinator. Where a node is killed before it has written down that it takes part,
-# streams never work again after a restart; the broker writes that every half second only.
+# The first stream starts the stream coordinator. A node that is killed before it has written down that it takes part
+# comes back without it, and streams stay unusable there; the broker writes such tables every half second only.
 write_tables() {
   local node
   for node; do
