@@ -41,7 +41,11 @@ check: ## every test: unit, scripted broker, real broker, samples, ABI
 
 unit: ## the tests that need no broker
 	$(call build,$(BUILD),,tests)
-	$(call tests,$(BUILD),^(unit|client)$$)
+	$(call tests,$(BUILD),^(unit|client|sim|oom)$$)
+
+sim: ## simulated runs of the whole client, each from its seed: [SEEDS=500] [FIRST=1]
+	$(call build,$(BUILD),,rstream_sim)
+	$(BUILD)/rstream_sim --seeds $(or $(SEEDS),500) --first-seed $(or $(FIRST),1)
 
 integration: ## the tests on a real broker
 	@$(broker_ready)
@@ -52,13 +56,13 @@ asan: ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@test/tools/deps build test
 	@$(broker_ready)
 	$(call build,$(BUILD)-asan,$(sanitized) -DRSTREAM_SANITIZE=address)
-	$(with_broker) $(call tests,$(BUILD)-asan,^(unit|client|integration)$$)
+	$(with_broker) $(call tests,$(BUILD)-asan,^(unit|client|sim|oom|integration)$$)
 
 tsan: ## all tests with ThreadSanitizer
 	@test/tools/deps build test
 	@$(broker_ready)
 	$(call build,$(BUILD)-tsan,$(sanitized) -DRSTREAM_SANITIZE=thread)
-	$(with_broker) setarch -R $(call tests,$(BUILD)-tsan,^(unit|client|integration)$$)
+	$(with_broker) setarch -R $(call tests,$(BUILD)-tsan,^(unit|client|sim|oom|integration)$$)
 
 sanitized = -DRSTREAM_BUILD_SHARED=OFF -DRSTREAM_BUILD_SAMPLES=OFF -DRSTREAM_BUILD_BENCH=OFF
 
@@ -105,5 +109,5 @@ clean: ## removes what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all deps demo check unit integration asan tsan lint format bench abi-update install \
+.PHONY: all deps demo check unit sim integration asan tsan lint format bench abi-update install \
   docs broker-up broker-down clean help

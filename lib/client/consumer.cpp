@@ -50,7 +50,7 @@ void on_subscribed(conn_request *request, int status, wire::bytes) {
   if (status == 0) {
     set_phase(c, consumer_phase::open);
     log_line(c->env->log, log_level::info, "consumer open on %s", c->stream);
-    tell_state(c, RSTREAM_STATE_OPEN, 0, "");
+    if (!c->closing) tell_state(c, RSTREAM_STATE_OPEN, 0, "");
     return;
   }
   connections_leave(c->member, status == RSTREAM_ETIMEDOUT ? leave_kind::unsettled
@@ -225,6 +225,7 @@ int consumer_open(consumer **out, env *e, const rstream_consumer_options &option
     e->consumer_count++;
     rc = lookup_start(c->lookup);
     if (rc < 0) {
+      net_task_cancel(c->task);
       list_remove(c->node);
       e->consumer_count--;
     }

@@ -29,6 +29,7 @@ struct rstream_chunk {
   rstream::list_node node;               // of the consumer's chunks
   rstream::slab *slab = nullptr;
   uint32_t refs = 0;
+  bool told = false;  // its callback is running
   uint32_t frame_bytes = 0;
   rstream::chunk_header header;
   rstream::wire::bytes entries{};

@@ -93,7 +93,9 @@ bool deliver_chunk(consumer *c, const wire::deliver &frame, slab *owner,
   c->stats.chunks_held++;
   c->stats.bytes_held += chunk->frame_bytes;
   count_chunk_messages(c, header);
+  chunk->told = true;
   c->options.on_chunk(c, chunk, c->options.user);
+  chunk->told = false;
   chunk_handle_release(chunk);
   return true;
 }
@@ -147,7 +149,7 @@ const rstream_message_view *chunk_handle_next(rstream_chunk *chunk) {
   chunk_gap gap;
   for (;;) {
     // Held longer than the callback, a chunk is the application's own.
-    bool cut_off = chunk->consumer && chunk->consumer->closing && chunk->refs == 1;
+    bool cut_off = chunk->told && chunk->refs == 1 && chunk->consumer->closing;
     if (cut_off) return nullptr;
     chunk_step step = chunk_next(chunk->cursor, record, gap);
     if (step == chunk_step::end) return nullptr;

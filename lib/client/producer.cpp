@@ -283,6 +283,8 @@ int producer_open(producer **out, env *e, const rstream_producer_options &option
     e->producer_count++;
     rc = lookup_start(p->lookup);
     if (rc < 0) {
+      net_task_cancel(p->task);
+      net_timer_stop(*e->world, p->close_timer);
       list_remove(p->node);
       e->producer_count--;
     }

@@ -17,13 +17,26 @@ void net_task_queue(net &world, net_task &task, task_stage stage) {
 
 void net_task_cancel(net_task &task) { list_remove(task.node); }
 
-bool net_end_turn(net &world) {
-  for (int i = 0; i < tasks_per_turn; i++) {
-    list_node *node = list_pop_front(world.tasks[0]);
-    if (!node) node = list_pop_front(world.tasks[1]);
-    if (!node) return false;
+// What tasks queue again waits for the next round, so that gathering which never ends can't
+// keep anything from being written.
+static int run_stage(list &stage) {
+  list now;
+  list_take_all(now, stage);
+  int count = 0;
+  while (list_node *node = list_pop_front(now)) {
     net_task *task = RSTREAM_OWNER(node, net_task, node);
     task->run(task);
+    count++;
+  }
+  return count;
+}
+
+bool net_end_turn(net &world) {
+  for (int run = 0; run < tasks_per_turn;) {
+    int gathered = run_stage(world.tasks[0]);
+    int written = run_stage(world.tasks[1]);
+    if (gathered + written == 0) return false;
+    run += gathered + written;
   }
   return true;
 }

@@ -48,8 +48,7 @@ inline const uv_world *uv_world_of(const net *world) {
 }
 
 // Marks that a callback of this world runs, so that stepping the loop from it can be
-// refused. The world can't be freed meanwhile: that happens in a close callback, which
-// does not use this.
+// refused. The world can't be freed meanwhile.
 struct callback_scope {
   uv_world *w;
   explicit callback_scope(uv_world *world) : w(world) { w->callback_depth++; }

@@ -31,6 +31,21 @@ std::string quoted(const std::string &text) {
   return out + "'";
 }
 
+std::string broker_tool(const std::string &arguments) {
+  std::string command = quoted(getenv("RSTREAM_BROKER_TOOL")) + " " + arguments;
+  FILE *pipe = popen(command.c_str(), "r");
+  if (!pipe) {
+    ADD_FAILURE() << "can't run " << command;
+    return "";
+  }
+  std::string out;
+  char piece[4096];
+  while (size_t n = fread(piece, 1, sizeof piece, pipe)) out.append(piece, n);
+  int status = pclose(pipe);
+  if (status != 0) ADD_FAILURE() << command << " ended with " << status << ": " << out;
+  return out;
+}
+
 }  // namespace
 
 const char *broker_uri() { return getenv("RSTREAM_BROKER_URI"); }
@@ -51,19 +66,11 @@ bool broker_can_be_disturbed() {
 }
 
 std::string broker_eval(const std::string &expression) {
-  std::string command = quoted(getenv("RSTREAM_BROKER_TOOL")) + " eval n1 " + quoted(expression);
-  FILE *pipe = popen(command.c_str(), "r");
-  if (!pipe) {
-    ADD_FAILURE() << "can't run " << command;
-    return "";
-  }
-  std::string out;
-  char piece[4096];
-  while (size_t n = fread(piece, 1, sizeof piece, pipe)) out.append(piece, n);
-  int status = pclose(pipe);
-  if (status != 0) ADD_FAILURE() << command << " ended with " << status << ": " << out;
-  return out;
+  return broker_tool("eval n1 " + quoted(expression));
 }
+
+broker_stopped::broker_stopped() { broker_tool("stop n1"); }
+broker_stopped::~broker_stopped() { broker_tool("cont n1"); }
 
 std::string connections_named(const std::string &name) {
   return "[P || P <- pg_local:get_members(rabbit_stream_connections), "

@@ -20,6 +20,12 @@ std::string broker_eval(const std::string &expression);
 // Erlang: the processes of stream connections whose connection_name is `name`.
 std::string connections_named(const std::string &name);
 
+// The broker does not run while one of these lives.
+struct broker_stopped {
+  broker_stopped();
+  ~broker_stopped();
+};
+
 }  // namespace rstream::test
 
 #define NEEDS_DISTURBANCE()                                                            \

@@ -44,7 +44,8 @@ void broker_test::TearDown() {
     int rc = delete_stream(stream);
     EXPECT_TRUE(rc == 0 || rc == RSTREAM_BROKER_STREAM_DOES_NOT_EXIST) << rstream_error_text(rc);
   }
-  while (!open_envs.empty()) close_env(open_envs.back());
+  const std::vector<rstream_env *> left = open_envs;
+  for (rstream_env *e : left) close_env(e);
   EXPECT_EQ(uv_loop_close(&loop), 0) << "handles are left in the loop";
   EXPECT_EQ(memory.bytes, 0u) << "in " << memory.blocks << " blocks";
   if (!HasFailure()) return;
@@ -103,16 +104,26 @@ rstream_env *broker_test::open_env(const env_settings &settings) {
   return e;
 }
 
+int broker_test::begin_close_env(rstream_env *e) {
+  auto on_closed = [](rstream_env *gone, void *user) {
+    auto *t = static_cast<broker_test *>(user);
+    EXPECT_TRUE(t->env_is_open(gone)) << "closed twice";
+    std::erase(t->open_envs, gone);
+    if (gone == t->env) t->env = nullptr;
+    probes_forget(gone);
+  };
+  int rc = rstream_env_close(e, on_closed, this);
+  EXPECT_TRUE(env_is_open(e)) << "called back from inside the call";
+  return rc;
+}
+
+bool broker_test::env_is_open(const rstream_env *e) const {
+  return std::find(open_envs.begin(), open_envs.end(), e) != open_envs.end();
+}
+
 void broker_test::close_env(rstream_env *e) {
-  int closed = 0;
-  int rc = rstream_env_close(e, [](rstream_env *, void *user) { ++*static_cast<int *>(user); },
-                             &closed);
-  EXPECT_EQ(rc, 0) << rstream_error_text(rc);
-  EXPECT_EQ(closed, 0) << "called back from inside the call";
-  EXPECT_TRUE(run_until([&] { return closed > 0; })) << "the environment did not close";
-  EXPECT_EQ(closed, 1);
-  open_envs.erase(std::find(open_envs.begin(), open_envs.end(), e));
-  if (e == env) env = nullptr;
+  EXPECT_EQ(begin_close_env(e), 0);
+  ASSERT_TRUE(run_until([&] { return !env_is_open(e); })) << "the environment did not close";
 }
 
 int broker_test::create_stream(const std::string &s, const rstream_stream_options *options) {

@@ -41,7 +41,10 @@ struct broker_test : testing::Test {
 
   rstream_env_options env_options();
   rstream_env *open_env(const env_settings &settings = nullptr);
-  // Closes it and waits; nothing of it is left then.
+  // What rstream_env_close() returns; env_is_open() tells when it is gone.
+  int begin_close_env(rstream_env *e);
+  bool env_is_open(const rstream_env *e) const;
+  // Closes it and waits.
   void close_env(rstream_env *e);
 
   // Runs a request to its end: request(&reply). Replies are those of probes.h.

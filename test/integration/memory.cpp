@@ -3,8 +3,10 @@
 #include <cstdlib>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#include <sanitizer/allocator_interface.h>
 #define UNDER_SANITIZER 1
+// Of the sanitizers' run-time; not every compiler ships its header.
+extern "C" int __sanitizer_install_malloc_and_free_hooks(
+    void (*on_malloc)(const volatile void *, size_t), void (*on_free)(const volatile void *));
 #else
 #define UNDER_SANITIZER 0
 #endif

@@ -1,14 +1,19 @@
 #include "probes.h"
 
 #include <gtest/gtest.h>
+#include <uv.h>
 
 #include <cstdio>
+#include <set>
 
 namespace rstream::test {
 
 namespace {
 
 constexpr int no_outcome = 1;
+
+std::set<producer_probe *> producers;
+std::set<consumer_probe *> consumers;
 
 void on_confirm(rstream_producer *handle, const rstream_confirms *confirms, void *user) {
   auto *p = static_cast<producer_probe *>(user);
@@ -102,9 +107,53 @@ std::string text_of(const rstream_message_view *message) {
   return {reinterpret_cast<const char *>(message->body), message->body_size};
 }
 
+void probes_forget(rstream_env *env) {
+  for (producer_probe *p : producers) {
+    if (p->env == env) p->handle = nullptr;
+  }
+  for (consumer_probe *c : consumers) {
+    if (c->env == env) c->handle = nullptr;
+  }
+}
+
+namespace {
+
+// The test is over, and what its hooks refer to is going.
+void drop_hooks() {
+  for (producer_probe *p : producers) {
+    p->on_confirm = nullptr;
+    p->on_state = nullptr;
+    p->on_writable = nullptr;
+    p->on_closed = nullptr;
+  }
+  for (consumer_probe *c : consumers) {
+    c->on_message = nullptr;
+    c->on_chunk = nullptr;
+    c->on_state = nullptr;
+    c->on_closed = nullptr;
+  }
+}
+
+template <class Probe> void wait_closed(Probe &probe) {
+  uv_loop_t *loop = rstream_env_loop(probe.env);
+  while (probe.handle) uv_run(loop, UV_RUN_ONCE);
+}
+
+}  // namespace
+
 // ---- producers
 
-int producer_probe::open(rstream_env *env, const std::string &stream,
+producer_probe::~producer_probe() {
+  if (handle) {
+    drop_hooks();
+    // Or it is draining already: then that is cut short.
+    if (close_within(0) < 0) rstream_producer_close_within(handle, 0, nullptr);
+    wait_closed(*this);
+  }
+  producers.erase(this);
+}
+
+int producer_probe::open(rstream_env *e, const std::string &stream,
                          const std::function<void(rstream_producer_options &)> &settings) {
   rstream_producer_options o;
   rstream_producer_options_init(&o);
@@ -114,6 +163,8 @@ int producer_probe::open(rstream_env *env, const std::string &stream,
   o.on_state = test::on_state<producer_probe, rstream_producer>;
   o.user = this;
   if (settings) settings(o);
+  env = e;
+  producers.insert(this);
   return rstream_producer_open(&handle, env, &o);
 }
 
@@ -155,7 +206,16 @@ rstream_producer_stats producer_probe::stats() const {
 
 // ---- consumers
 
-int consumer_probe::open(rstream_env *env, const std::string &stream, mode how,
+consumer_probe::~consumer_probe() {
+  if (handle) {
+    drop_hooks();
+    close();  // or it is closing already
+    wait_closed(*this);
+  }
+  consumers.erase(this);
+}
+
+int consumer_probe::open(rstream_env *e, const std::string &stream, mode how,
                          const std::function<void(rstream_consumer_options &)> &settings) {
   rstream_consumer_options o;
   rstream_consumer_options_init(&o);
@@ -168,11 +228,13 @@ int consumer_probe::open(rstream_env *env, const std::string &stream, mode how,
   o.on_state = test::on_state<consumer_probe, rstream_consumer>;
   o.user = this;
   if (settings) settings(o);
+  env = e;
+  consumers.insert(this);
   return rstream_consumer_open(&handle, env, &o);
 }
 
-int consumer_probe::open_first(rstream_env *env, const std::string &stream, mode how) {
-  return open(env, stream, how, [](auto &o) { o.offset_type = RSTREAM_OFFSET_FIRST; });
+int consumer_probe::open_first(rstream_env *e, const std::string &stream, mode how) {
+  return open(e, stream, how, [](auto &o) { o.offset_type = RSTREAM_OFFSET_FIRST; });
 }
 
 int consumer_probe::close() {

@@ -22,6 +22,7 @@ fixed_body body_of(uint64_t number);
 std::string text_of(const rstream_message_view *message);
 
 struct producer_probe {
+  rstream_env *env = nullptr;
   rstream_producer *handle = nullptr;
 
   std::vector<int> outcomes;          // by id - 1; 1 when there is none yet
@@ -45,8 +46,10 @@ struct producer_probe {
 
   producer_probe() = default;
   producer_probe(const producer_probe &) = delete;
+  // Closes what the test left open, giving up what is in flight.
+  ~producer_probe();
 
-  int open(rstream_env *env, const std::string &stream,
+  int open(rstream_env *e, const std::string &stream,
            const std::function<void(rstream_producer_options &)> &settings = nullptr);
   // 0, or what rstream_producer_send_bytes() returned.
   int send(const void *body, size_t size);
@@ -62,6 +65,7 @@ struct producer_probe {
 };
 
 struct consumer_probe {
+  rstream_env *env = nullptr;
   rstream_consumer *handle = nullptr;
 
   uint64_t messages = 0;
@@ -87,17 +91,22 @@ struct consumer_probe {
 
   consumer_probe() = default;
   consumer_probe(const consumer_probe &) = delete;
+  // Closes what the test left open.
+  ~consumer_probe();
 
   enum mode { by_message, by_chunk };
-  int open(rstream_env *env, const std::string &stream, mode how,
+  int open(rstream_env *e, const std::string &stream, mode how,
            const std::function<void(rstream_consumer_options &)> &settings = nullptr);
   // From the first message on.
-  int open_first(rstream_env *env, const std::string &stream, mode how = by_message);
+  int open_first(rstream_env *e, const std::string &stream, mode how = by_message);
   int close();
   rstream_consumer_stats stats() const;
   // A message was handed out; also for hooks that iterate themselves.
   void saw(const rstream_message_view *message);
 };
+
+// An environment closes its handles without their close callbacks: their probes must know.
+void probes_forget(rstream_env *env);
 
 // ---- replies to requests: pass the address as `user`
 

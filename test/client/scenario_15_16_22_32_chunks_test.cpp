@@ -1,0 +1,192 @@
+// Scenarios 15, 16, 22 and 32: chunks of every kind, whole, in pieces and broken.
+#include "scenario.h"
+
+using namespace rstream;
+using namespace rstream::test;
+using wire::key;
+
+namespace {
+
+struct scenario_15 : fake_client {
+  // Something of everything; what came of it.
+  std::string session() {
+    std::string told;
+    create();
+    producer_log plog;
+    rstream_producer_options po = plog.options();
+    po.name = "splitter";
+    rstream_producer *p = open_producer(plog, po);
+    send(p, "hello");
+    send(p, "");
+    send(p, "a longer message than the two before");
+    EXPECT_TRUE(run_until([&] { return plog.outcomes.size() >= 3 || plog.ended(); }));
+    told += plog.summary() + '|';
+    consumer_log clog;
+    rstream_consumer_options co = clog.message_options();
+    co.offset_type = RSTREAM_OFFSET_FIRST;
+    co.name = "reader";
+    rstream_consumer *c = open_consumer(clog, co);
+    EXPECT_TRUE(run_until([&] {
+      return std::count(clog.messages.begin(), clog.messages.end(), '=') >= 3 || clog.ended();
+    }));
+    told += clog.messages + '|';
+    EXPECT_EQ(rstream_consumer_store_offset(c, 2), 0);
+    struct value {
+      int calls = 0, status = 1;
+      uint64_t number = 0;
+    } v;
+    auto on_value = [](rstream_env *, int status, uint64_t number, void *user) {
+      *static_cast<value *>(user) = {1, status, number};
+    };
+    EXPECT_EQ(rstream_query_publisher_sequence(env, "splitter", "invoices", on_value, &v), 0);
+    EXPECT_TRUE(run_until([&] { return v.calls > 0; }));
+    told += std::to_string(v.status) + ' ' + std::to_string(v.number) + '|';
+    told += std::to_string(stats().connections_lost) + std::to_string(stats().frames_ignored);
+    renew();
+    fake::stream_delete(cluster(), "invoices");
+    fake::stream_create(cluster(), "invoices");
+    return told;
+  }
+};
+struct scenario_16 : fake_client {};
+struct scenario_22 : fake_client {};
+struct scenario_32 : fake_client {};
+
+// Chunks are sent behind the answer to Subscribe.
+void deliver_after_subscribe(fake::broker &b, std::vector<fake::chunk_parts> chunks) {
+  fake::on_frame(b, key::subscribe, [chunks](fake::peer &from, const fake::frame &fr) {
+    fake::peer_handle(from, fr);
+    for (const fake::chunk_parts &parts : chunks) {
+      fake::peer_send(from, fake::deliver_frame(fr.body[4], from.deliver_version, parts));
+    }
+    return fake::verdict::handled;
+  });
+}
+
+}  // namespace
+
+TEST_F(scenario_15, every_frame_split_at_every_point_gives_the_same) {
+  std::string whole = session();
+  EXPECT_EQ(whole, "1:0 2:0 3:0|0=hello 1= 2=a longer message than the two before|0 3|00");
+  // Each answer is cut behind n bytes, and again behind as many.
+  constexpr size_t longest = 230;
+  size_t cut = 0;
+  for (size_t n = 1; n <= longest; n++) {
+    node().on_open = [n](fake::peer &p) { fake::peer_pace(p, n); };
+    ASSERT_EQ(session(), whole) << "in pieces of " << n;
+    cut++;
+  }
+  EXPECT_EQ(cut, longest);
+}
+
+TEST_F(scenario_16, messages_and_sub_batches_in_one_chunk_come_once_each_with_their_offsets) {
+  fake::chunk_parts two = {.first_offset = 98};
+  fake::chunk_add(two, "x");
+  fake::chunk_add(two, "y");
+  fake::chunk_parts mixed = {.first_offset = 100, .trailer_bytes = 77, .bloom_bytes = 16};
+  fake::chunk_add(mixed, "a");
+  fake::chunk_add_batch(mixed, {"b", "", "c"});
+  fake::chunk_add_batch(mixed, {"d"});
+  fake::chunk_add(mixed, "e");
+  ASSERT_EQ(two.entry_count, 2);
+  ASSERT_EQ(mixed.entry_count, 4);
+  deliver_after_subscribe(node(), {two, mixed});
+  create();
+  consumer_log log;
+  open_consumer(log, log.message_options());
+  EXPECT_TRUE(run_until([&] { return frames_of(key::credit) == 2 || log.ended(); }));
+  EXPECT_EQ(log.messages, "98=x 99=y 100=a 101=b 102= 103=c 104=d 105=e");
+  EXPECT_EQ(log.entry_errors, "");
+}
+
+TEST_F(scenario_22, a_chunk_of_five_mib_is_accepted_with_one_mib_negotiated) {
+  std::string body(1024, 'b');
+  fake::stream_fill(invoices(), 5200, bytes_of(body));
+  ASSERT_EQ(invoices().log.size(), 1u);
+  ASSERT_GT(invoices().log[0].data_bytes, 5u << 20);
+  create();
+  struct tally {
+    size_t messages = 0, wrong = 0;
+  } n;
+  consumer_log log;
+  rstream_consumer_options o = log.options();
+  static tally *at;
+  at = &n;
+  o.offset_type = RSTREAM_OFFSET_FIRST;
+  o.on_message = [](rstream_consumer *, const rstream_message_view *m, void *) {
+    if (m->offset != at->messages++ || m->body_size != 1024 || m->body[1023] != 'b') at->wrong++;
+  };
+  open_consumer(log, o);
+  EXPECT_TRUE(run_until([&] { return n.messages >= 5200 || log.ended(); }));
+  EXPECT_EQ(n.messages, 5200u);
+  EXPECT_EQ(n.wrong, 0u);
+  EXPECT_FALSE(log.ended()) << log.text;
+  EXPECT_EQ(subscribed_peer().frame_max, 1u << 20);
+}
+
+TEST_F(scenario_22, a_chunk_above_the_limit_of_our_own_is_refused) {
+  std::string body(1024, 'b');
+  fake::stream_fill(invoices(), 5200, bytes_of(body));
+  options.max_deliver_bytes = 4u << 20;
+  create();
+  consumer_log log;
+  rstream_consumer_options o = log.message_options();
+  o.offset_type = RSTREAM_OFFSET_FIRST;
+  open_consumer(log, o);
+  EXPECT_TRUE(run_until([&] { return log.ended(); }));
+  EXPECT_EQ(log.messages, "");
+  EXPECT_LT(largest_block, 4u << 20);
+}
+
+TEST_F(scenario_32, chunks_that_contradict_themselves_are_errors_and_read_nothing_outside) {
+  struct broken_chunk {
+    const char *what;
+    void (*damage)(fake::chunk_parts &parts);
+    const char *messages;  // what may come out of it at most
+  };
+  const char *all = "10=one 11=two 12=three 13=four";
+  const broken_chunk cases[] = {
+      {"more records", [](fake::chunk_parts &c) { c.record_count++; }, all},
+      {"most records", [](fake::chunk_parts &c) { c.record_count = UINT32_MAX; }, all},
+      {"fewer records", [](fake::chunk_parts &c) { c.record_count--; }, all},
+      {"no records", [](fake::chunk_parts &c) { c.record_count = 0; }, ""},
+      {"more entries", [](fake::chunk_parts &c) { c.entry_count++; }, all},
+      {"fewer entries", [](fake::chunk_parts &c) { c.entry_count--; }, all},
+      {"no entries", [](fake::chunk_parts &c) { c.entry_count = 0; }, ""},
+      {"size past the data", [](fake::chunk_parts &c) { c.entries[1] = 1; }, ""},
+      {"largest size", [](fake::chunk_parts &c) { wire::store_u32be(&c.entries[0], 0x7fffffff); },
+       ""},
+      {"negative size", [](fake::chunk_parts &c) { wire::store_u32be(&c.entries[0], 0xffffffff); },
+       ""},
+      {"sub-batch past the data", [](fake::chunk_parts &c) { c.entries[14 + 7] = 0x7f; },
+       "10=one 11=two"},
+      {"sub-batch of 65535", [](fake::chunk_parts &c) { wire::store_u16be(&c.entries[15], 65535); },
+       "10=one 11=two"},
+      {"message past its sub-batch", [](fake::chunk_parts &c) { c.entries[14 + 11 + 1] = 1; },
+       "10=one 11=two"},
+      {"data longer than the frame", [](fake::chunk_parts &c) { c.data_bytes_off = 1; }, ""},
+      {"largest data", [](fake::chunk_parts &c) { c.data_bytes_off = INT32_MAX; }, ""},
+      {"negative data", [](fake::chunk_parts &c) { c.data_bytes_off = -1000; }, ""},
+      {"offsets that wrap", [](fake::chunk_parts &c) { c.first_offset = UINT64_MAX - 1; }, ""},
+  };
+  for (const broken_chunk &one : cases) {
+    node().hooks.clear();
+    fake::chunk_parts parts = {.first_offset = 10};
+    fake::chunk_add(parts, "one");
+    fake::chunk_add(parts, "two");
+    fake::chunk_add_batch(parts, {"three", "four"});
+    one.damage(parts);
+    deliver_after_subscribe(node(), {parts});
+    create();
+    consumer_log log;
+    rstream_consumer_options o = log.message_options();
+    rstream_consumer *c;
+    ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
+    EXPECT_TRUE(run_until([&] { return log.ended() || !log.entry_errors.empty(); })) << one.what;
+    // Damaged as it is, what it still tells is a beginning of the truth.
+    EXPECT_EQ(std::string(one.messages).compare(0, log.messages.size(), log.messages), 0)
+        << one.what << ": " << log.messages;
+    EXPECT_LT(largest_block, 4u << 20) << one.what;
+    renew();
+  }
+}
