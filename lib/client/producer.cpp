@@ -192,7 +192,9 @@ void look_how_far_closing_got(producer *p) {
 
 void on_task(net_task *task) {
   producer *p = RSTREAM_OWNER(task, producer, task);
-  producer_seal(p);
+  bool lingers = p->options.linger_ms > 0 && !p->closing &&
+                 p->open_count < p->options.max_batch_messages;
+  if (!lingers) producer_seal(p);
   producer_pump(p);
   if (!list_empty(p->flush_waiters)) producer_outcomes_told(p);
   if (p->closing) look_how_far_closing_got(p);

@@ -225,6 +225,8 @@ void producer_move_limit(producer *p) {
   uint32_t most = p->options.max_batch_messages;
   if (p->open_count >= most) {
     p->limit = p->at;
+    // A full frame does not linger.
+    net_task_queue(*p->env->world, p->task, task_stage::gather);
     return;
   }
   p->count_check =

@@ -122,8 +122,8 @@ struct net {
 struct net_source {
   // 0, or a negative code of libuv. `mem` outlives the world.
   int (*create)(void *arg, net **world, memory &mem, const logger &log);
-  // Everything that was opened has been closed. The world is freed, then `on_closed` comes;
-  // never from inside this call.
+  // Everything that was opened has been closed. The world is freed, then `on_closed`
+  // comes; never from inside this call.
   void (*close)(net *world, void (*on_closed)(void *arg), void *arg);
   void *arg;
 };

@@ -95,8 +95,8 @@ void on_async(uv_async_t *async) {
   run_posted(w);
 }
 
-// The world outlives on_closed, which may still ask it this and that; its memory does not come
-// through `memory`, which may go in on_closed.
+// The world outlives on_closed, which may still ask it this and that; its memory does not
+// come through `memory`, which may go in on_closed.
 uv_world *allocate_world(const memory_functions &functions) {
   void *block = functions.allocate(sizeof(uv_world), functions.user);
   return block ? new (block) uv_world() : nullptr;

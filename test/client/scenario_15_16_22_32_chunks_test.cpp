@@ -94,7 +94,7 @@ TEST_F(scenario_16, messages_and_sub_batches_in_one_chunk_come_once_each_with_th
   create();
   consumer_log log;
   open_consumer(log, log.message_options());
-  EXPECT_TRUE(run_until([&] { return frames_of(key::credit) == 2 || log.ended(); }));
+  EXPECT_TRUE(run_until([&] { return totals(cluster()).credits == 10 + 2 || log.ended(); }));
   EXPECT_EQ(log.messages, "98=x 99=y 100=a 101=b 102= 103=c 104=d 105=e");
   EXPECT_EQ(log.entry_errors, "");
 }
@@ -132,8 +132,10 @@ TEST_F(scenario_22, a_chunk_above_the_limit_of_our_own_is_refused) {
   consumer_log log;
   rstream_consumer_options o = log.message_options();
   o.offset_type = RSTREAM_OFFSET_FIRST;
-  open_consumer(log, o);
+  rstream_consumer *c;
+  ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
   EXPECT_TRUE(run_until([&] { return log.ended(); }));
+  EXPECT_EQ(log.reason, RSTREAM_EPROTO);
   EXPECT_EQ(log.messages, "");
   EXPECT_LT(largest_block, 4u << 20);
 }

@@ -152,8 +152,11 @@ TEST_F(scenario_28, answers_cut_short_are_protocol_errors) {
   for (key k : answers) {
     node().hooks.clear();
     on_frame(node(), k, [k](fake::peer &from, const fake::frame &fr) {
-      // An OK, and then nothing of what has to follow; or not even all of the code.
-      byte_vector body(k == key::sasl_authenticate || k == key::open ? 5 : 6);
+      // An OK, and then nothing of what has to follow; or not even all of the code, where nothing
+      // has to follow.
+      bool code_is_enough = k == key::peer_properties || k == key::sasl_authenticate ||
+                            k == key::open;
+      byte_vector body(code_is_enough ? 5 : 6);
       wire::store_u32be(body.data(), fake::correlation_of(fr));
       if (body.size() == 6) wire::store_u16be(body.data() + 4, 1);
       fake::peer_send(from, fake::raw_frame(wire::response_key(k), 1, body));

@@ -81,6 +81,7 @@ namespace {
 
 void watch(link &l) {
   int events = 0;
+  // Paused, it does not even learn that the client is gone: that stands behind what is unread.
   if (!l.paused) events |= UV_READABLE;
   if (!l.out.empty()) events |= UV_WRITABLE;
   if (events) {

@@ -43,6 +43,7 @@ std::string broker_tool(const std::string &arguments) {
   while (size_t n = fread(piece, 1, sizeof piece, pipe)) out.append(piece, n);
   int status = pclose(pipe);
   if (status != 0) ADD_FAILURE() << command << " ended with " << status << ": " << out;
+  while (!out.empty() && out.back() == '\n') out.pop_back();
   return out;
 }
 

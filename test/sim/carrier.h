@@ -1,7 +1,7 @@
 #pragma once
 
-// Carries the in-memory broker of test/fake over the simulated network: each node is a host that
-// listens, each connection a peer.
+// Carries the in-memory broker of test/fake over the simulated network: each node is a
+// host that listens, each connection a peer.
 
 #include <memory>
 #include <vector>

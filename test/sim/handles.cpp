@@ -12,7 +12,8 @@ namespace {
 producer_model &producer_at(void *user) { return *static_cast<producer_model *>(user); }
 consumer_model &consumer_at(void *user) { return *static_cast<consumer_model *>(user); }
 
-template <class T> T pick(run &r, std::initializer_list<T> values) {
+template <class T>
+T pick(run &r, std::initializer_list<T> values) {
   return values.begin()[random_below(r.chance, values.size())];
 }
 
@@ -29,8 +30,8 @@ void on_writable(rstream_producer *, void *user) {
   producer_model &m = producer_at(user);
   run &r = *m.r;
   check_callback(r, m.env, "on_writable");
-  SIM_CHECK(r, m.wants_writable && !m.closing && !m.ended, "producer %u: on_writable, unasked",
-            m.serial);
+  SIM_CHECK(r, m.wants_writable && !m.closing && !m.ended,
+            "producer %u: on_writable, unasked", m.serial);
   m.wants_writable = false;
   if (m.p && random_chance(r.chance, 500)) send_some(m, 3);
   maybe_act(r);
@@ -40,23 +41,26 @@ void on_producer_state(rstream_producer *p, const rstream_state *state, void *us
   producer_model &m = producer_at(user);
   run &r = *m.r;
   check_callback(r, m.env, "on_state");
-  SIM_CHECK(r, !m.closed && !m.closing && !m.ended, "producer %u: a state after its end", m.serial);
+  SIM_CHECK(r, !m.closed && !m.closing && !m.ended, "producer %u: a state after its end",
+            m.serial);
   if (state->state == RSTREAM_STATE_OPEN) {
     SIM_CHECK(r, !m.opened, "producer %u: open twice", m.serial);
     m.opened = true;
     m.id_base = rstream_producer_id_base(p);
     if (!m.name.empty() && r.streams[m.stream].stable) {
       uint64_t before = r.names[m.name];
-      SIM_CHECK(r, m.id_base >= before, "producer %u: its ids begin at %" PRIu64
-                ", confirmed were %" PRIu64, m.serial, m.id_base, before);
+      SIM_CHECK(r, m.id_base >= before,
+                "producer %u: its ids begin at %" PRIu64 ", confirmed were %" PRIu64,
+                m.serial, m.id_base, before);
     }
   } else {
     SIM_CHECK(r, state->state == RSTREAM_STATE_CLOSED && state->reason < 0,
-              "producer %u: state %d, reason %d", m.serial, static_cast<int>(state->state),
-              state->reason);
+              "producer %u: state %d, reason %d", m.serial,
+              static_cast<int>(state->state), state->reason);
     SIM_CHECK(r, m.settled == m.messages.size(),
               "producer %u has ended, but messages have no outcome", m.serial);
-    SIM_CHECK(r, m.flushes == 0, "producer %u has ended, but a flush was not answered", m.serial);
+    SIM_CHECK(r, m.flushes == 0, "producer %u has ended, but a flush was not answered",
+              m.serial);
     m.ended = true;
   }
   maybe_act(r);
@@ -72,7 +76,8 @@ void on_flushed(rstream_producer *, int status, void *user) {
   m.flushes--;
   for (uint64_t id = 1; status == 0 && id <= f->last_id; id++) {
     SIM_CHECK(r, m.messages[id - 1].outcome != no_outcome,
-              "producer %u: flushed, but message %" PRIu64 " has no outcome", m.serial, id);
+              "producer %u: flushed, but message %" PRIu64 " has no outcome", m.serial,
+              id);
   }
   maybe_act(r);
 }
@@ -97,17 +102,17 @@ std::string pick_name(run &r, size_t stream) {
   if (random_chance(r.chance, 400)) {
     for (auto &[name, highest] : r.names) {
       bool fits = name.compare(0, prefix.size(), prefix) == 0 && highest > 0;
-      bool in_use = std::any_of(r.producers.begin(), r.producers.end(), [&](const auto &m) {
-        return m->name == name && !(m->closed && m->opened);
-      });
+      bool in_use = std::any_of(
+          r.producers.begin(), r.producers.end(),
+          [&](const auto &m) { return m->name == name && !(m->closed && m->opened); });
       if (fits && !in_use) return name;
     }
   }
   return prefix + std::to_string(r.names_made++);
 }
 
-// Two at work under one name drop each other's messages; one that ended badly may still have some
-// on its way.
+// Two at work under one name drop each other's messages; one that ended badly may still
+// have some on its way.
 bool name_is_settled(const run &r, const std::string &name) {
   return std::all_of(r.producers.begin(), r.producers.end(), [&](const auto &m) {
     return m->name != name || (m->closed && !m->ended && m->settled == m->confirmed);
@@ -152,12 +157,12 @@ void on_chunk(rstream_consumer *, rstream_chunk *chunk, void *user) {
   consumer_model &m = consumer_at(user);
   run &r = *m.r;
   check_callback(r, m.env, "on_chunk");
-  SIM_CHECK(r, !m.closing && !m.ended && !m.closed, "consumer %u got a chunk after its end",
-            m.serial);
+  SIM_CHECK(r, !m.closing && !m.ended && !m.closed,
+            "consumer %u got a chunk after its end", m.serial);
   m.held++;
   uint32_t credit = m.options.initial_credit ? m.options.initial_credit : 10;
-  SIM_CHECK(r, m.held <= credit, "consumer %u holds %u chunks, its credit is %u", m.serial, m.held,
-            credit);
+  SIM_CHECK(r, m.held <= credit, "consumer %u holds %u chunks, its credit is %u",
+            m.serial, m.held, credit);
   std::vector<record> records;
   while (const rstream_message_view *view = rstream_chunk_next(chunk)) {
     check_message(m, *view);
@@ -173,7 +178,8 @@ void on_consumer_state(rstream_consumer *, const rstream_state *state, void *use
   consumer_model &m = consumer_at(user);
   run &r = *m.r;
   check_callback(r, m.env, "on_state");
-  SIM_CHECK(r, !m.closed && !m.closing && !m.ended, "consumer %u: a state after its end", m.serial);
+  SIM_CHECK(r, !m.closed && !m.closing && !m.ended, "consumer %u: a state after its end",
+            m.serial);
   if (state->state == RSTREAM_STATE_OPEN) {
     SIM_CHECK(r, !m.opened, "consumer %u: open twice", m.serial);
     m.opened = true;
@@ -181,8 +187,8 @@ void on_consumer_state(rstream_consumer *, const rstream_state *state, void *use
     if (m.highest == UINT64_MAX && s) m.highest = s->next_offset;
   } else {
     SIM_CHECK(r, state->state == RSTREAM_STATE_CLOSED && state->reason < 0,
-              "consumer %u: state %d, reason %d", m.serial, static_cast<int>(state->state),
-              state->reason);
+              "consumer %u: state %d, reason %d", m.serial,
+              static_cast<int>(state->state), state->reason);
     m.ended = true;
   }
   maybe_act(r);
@@ -192,7 +198,8 @@ void on_consumer_closed(rstream_consumer *, int status, void *user) {
   consumer_model &m = consumer_at(user);
   run &r = *m.r;
   check_callback(r, m.env, "on_closed of a consumer");
-  SIM_CHECK(r, m.closing && !m.closed, "consumer %u: on_closed came unasked or twice", m.serial);
+  SIM_CHECK(r, m.closing && !m.closed, "consumer %u: on_closed came unasked or twice",
+            m.serial);
   SIM_CHECK(r, !m.ended || status < 0, "consumer %u ended but closes with 0", m.serial);
   m.closed = true;
   m.c = nullptr;
@@ -204,13 +211,12 @@ void draw_offset(consumer_model &m) {
   rstream_consumer_options &o = m.options;
   fake::stream *s = broker_stream(r, m.stream);
   uint64_t end = s ? s->next_offset : 0;
-  o.offset_type = pick(r, {RSTREAM_OFFSET_FIRST, RSTREAM_OFFSET_LAST, RSTREAM_OFFSET_NEXT,
-                           RSTREAM_OFFSET_OFFSET, RSTREAM_OFFSET_OFFSET, RSTREAM_OFFSET_TIMESTAMP});
+  o.offset_type =
+      pick(r, {RSTREAM_OFFSET_FIRST, RSTREAM_OFFSET_LAST, RSTREAM_OFFSET_NEXT,
+               RSTREAM_OFFSET_OFFSET, RSTREAM_OFFSET_OFFSET, RSTREAM_OFFSET_TIMESTAMP});
   bool known = r.streams[m.stream].stable && s;
   switch (o.offset_type) {
-  case RSTREAM_OFFSET_FIRST:
-    m.highest = 0;
-    break;
+  case RSTREAM_OFFSET_FIRST: m.highest = 0; break;
   case RSTREAM_OFFSET_OFFSET:
     o.offset_value = random_below(r.chance, end + 5);
     m.lowest = m.highest = o.offset_value;
@@ -325,8 +331,8 @@ void open_producer(env_model &env) {
   o.user = m;
   draw_producer_options(r, o);
   r.producers.push_back(std::move(owned));
-  trace_line(r.s, nullptr, "application opens producer %u on %s, name %s", m->serial, o.stream,
-             m->name.c_str());
+  trace_line(r.s, nullptr, "application opens producer %u on %s, name %s", m->serial,
+             o.stream, m->name.c_str());
   calling inside(r);
   int rc = rstream_producer_open(&m->p, env.env, &o);
   // The locator may just be closing by itself.
@@ -348,14 +354,15 @@ void send_some(producer_model &m, uint32_t count) {
     calling inside(r);
     int rc = rstream_producer_send_bytes(m.p, body.data(), body.size(), &given);
     if (rc == 0) {
-      SIM_CHECK(r, given == id, "producer %u: message %u got id %" PRIu64, m.serial, id, given);
+      SIM_CHECK(r, given == id, "producer %u: message %u got id %" PRIu64, m.serial, id,
+                given);
       m.messages.push_back({static_cast<uint32_t>(body.size())});
       r.report.messages_accepted++;
       continue;
     }
     if (rc == RSTREAM_EAGAIN) {
-      SIM_CHECK(r, m.messages.size() > m.settled, "producer %u: EAGAIN with nothing in flight",
-                m.serial);
+      SIM_CHECK(r, m.messages.size() > m.settled,
+                "producer %u: EAGAIN with nothing in flight", m.serial);
       m.wants_writable = true;
       r.report.windows_filled++;
       return;
@@ -434,8 +441,9 @@ void open_consumer(env_model &env) {
   o.initial_credit = pick<uint16_t>(r, {0, 1, 2, 3, 50});
   draw_offset(*m);
   r.consumers.push_back(std::move(owned));
-  trace_line(r.s, nullptr, "application opens consumer %u on %s, offset type %d, %" PRIu64,
-             m->serial, o.stream, static_cast<int>(o.offset_type), o.offset_value);
+  trace_line(r.s, nullptr,
+             "application opens consumer %u on %s, offset type %d, %" PRIu64, m->serial,
+             o.stream, static_cast<int>(o.offset_type), o.offset_value);
   calling inside(r);
   int rc = rstream_consumer_open(&m->c, env.env, &o);
   if (rc != 0) m->c = nullptr;

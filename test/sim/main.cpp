@@ -1,10 +1,10 @@
 // Runs the simulation for many seeds, or replays one of them with a trace.
+#include <unistd.h>
 #include <cinttypes>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <unistd.h>
 
 #include "sim/workload.h"
 
@@ -77,8 +77,8 @@ void print_totals(const run_report &t, double seconds) {
   printf("messages accepted %" PRIu64 ", confirmed %" PRIu64 ", failed %" PRIu64
          ", consumed %" PRIu64 "; windows filled %" PRIu64 ", writes cut short %" PRIu64
          ", chunks kept %" PRIu64 "\n",
-         t.messages_accepted, t.messages_confirmed, t.messages_failed, t.messages_consumed,
-         t.windows_filled, t.writes_cut_short, t.chunks_kept);
+         t.messages_accepted, t.messages_confirmed, t.messages_failed,
+         t.messages_consumed, t.windows_filled, t.writes_cut_short, t.chunks_kept);
   printf("%" PRIu64 " events and %.0f s of virtual time in %.1f s\n", t.events,
          static_cast<double>(t.virtual_ms) / 1000, seconds);
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// What a run remembers of everything the application did and was told, and the promises that are
-// checked against it.
+// What a run remembers of everything the application did and was told, and the promises
+// that are checked against it.
 
 #include <map>
 #include <memory>
@@ -59,9 +59,9 @@ struct producer_model {
   uint64_t highest_confirmed = 0;
   uint64_t id_base = 0;
   bool opened = false;
-  bool ended = false;    // told the state CLOSED
+  bool ended = false;  // told the state CLOSED
   bool closing = false;
-  bool closed = false;   // gone
+  bool closed = false;  // gone
   bool tells_closed = false;
   bool wants_writable = false;
   uint32_t flushes = 0;
@@ -87,9 +87,9 @@ struct consumer_model {
   std::string name;
   rstream_consumer *c = nullptr;
   rstream_consumer_options options = {};
-  uint64_t lowest = 0;    // where it may start,
+  uint64_t lowest = 0;            // where it may start,
   uint64_t highest = UINT64_MAX;  // at most
-  uint64_t next = 0;      // offset to come, once there was one
+  uint64_t next = 0;              // offset to come, once there was one
   bool any = false;
   std::vector<record> received;
   uint32_t held = 0;  // chunks not finished
@@ -147,7 +147,8 @@ struct run {
   std::vector<std::unique_ptr<request_model>> requests;
   std::vector<std::unique_ptr<flush_model>> flushes;
   std::vector<std::unique_ptr<held_chunk>> held;
-  std::map<std::string, uint64_t> names;  // of producers, free again: highest publishing id
+  std::map<std::string, uint64_t>
+      names;  // of producers, free again: highest publishing id
   sim::phase phase = sim::phase::acting;
   uint32_t actions_done = 0;
   uint64_t phase_began_us = 0;
@@ -166,8 +167,8 @@ struct calling {
   calling &operator=(const calling &) = delete;
 };
 
-#define SIM_CHECK(r, condition, ...) \
-  do {                               \
+#define SIM_CHECK(r, condition, ...)                       \
+  do {                                                     \
     if (!(condition)) simulation_fail((r).s, __VA_ARGS__); \
   } while (0)
 

@@ -52,7 +52,8 @@ uint64_t hash_of(const uint8_t *data, size_t size) {
 void queue_arrival(simulation &s, connection &c, int side) {
   pipe &p = c.to[side];
   endpoint *reader = c.ends[side];
-  if (p.queued || !reader || !reader->connected || reader->ended || !reader->reading || c.silent) {
+  if (p.queued || !reader || !reader->connected || reader->ended || !reader->reading ||
+      c.silent) {
     return;
   }
   uint64_t due;
@@ -63,14 +64,16 @@ void queue_arrival(simulation &s, connection &c, int side) {
   } else {
     return;
   }
-  uint64_t delay = due > s.now_us ? due - s.now_us : random_below(s.chance, segment_gap_us_max);
+  uint64_t delay =
+      due > s.now_us ? due - s.now_us : random_below(s.chance, segment_gap_us_max);
   p.queued = true;
   event_push(s, delay, event_kind::arrive, end_number(c, side));
 }
 
 size_t arrived(const simulation &s, const pipe &p) {
   size_t n = 0;
-  for (size_t i = p.first_arrival; i < p.arrivals.size() && p.arrivals[i].time_us <= s.now_us; i++) {
+  for (size_t i = p.first_arrival;
+       i < p.arrivals.size() && p.arrivals[i].time_us <= s.now_us; i++) {
     n += p.arrivals[i].bytes;
   }
   return n;
@@ -121,7 +124,8 @@ void tell_end(simulation &s, endpoint *e, int code) {
 
 size_t pick_segment(simulation &s, size_t available) {
   if (!s.sky.segment_bytes_max) return available;
-  return std::min<size_t>(available, random_between(s.chance, 1, s.sky.segment_bytes_max));
+  return std::min<size_t>(available,
+                          random_between(s.chance, 1, s.sky.segment_bytes_max));
 }
 
 // One read. False when there is nothing more to do with this connection now.
@@ -170,7 +174,8 @@ void on_writable(simulation &s, connection &c, int side) {
   e->base.events->on_writable(e->base.owner);
 }
 
-// A reset: writes fail at once, reading tells a little later. What was on its way is lost.
+// A reset: writes fail at once, reading tells a little later. What was on its way is
+// lost.
 void on_broken(simulation &s, connection &c, int side) {
   endpoint *e = c.ends[side];
   if (!e || e->ended || c.silent) return;
@@ -213,7 +218,8 @@ ptrdiff_t network_write(transport *t, std::span<const net_buffer> buffers) {
     left -= part;
   }
   if (take > 0) {
-    uint64_t arrival = s.now_us + c.latency_us + random_below(s.chance, s.sky.jitter_us + 1);
+    uint64_t arrival =
+        s.now_us + c.latency_us + random_below(s.chance, s.sky.jitter_us + 1);
     arrival = std::max(arrival, p.last_arrival_us);
     if (s.sky.bytes_per_ms) arrival += take * 1000 / s.sky.bytes_per_ms;
     p.last_arrival_us = arrival;
@@ -284,7 +290,8 @@ connection &new_connection(simulation &s) {
 
 void maybe_doom(simulation &s, connection &c) {
   if (!random_chance(s.chance, s.sky.link_lost)) return;
-  event_push(s, random_below(s.chance, s.sky.lost_after_us_max + 1), event_kind::lose, c.id);
+  event_push(s, random_below(s.chance, s.sky.lost_after_us_max + 1), event_kind::lose,
+             c.id);
 }
 
 void on_accept(simulation &s, connection &c) {
@@ -368,12 +375,9 @@ void on_resolved(simulation &s, uint64_t id) {
 
 void network_event(simulation &s, const event &e) {
   switch (e.kind) {
-  case event_kind::resolved:
-    return on_resolved(s, e.subject);
-  case event_kind::accept:
-    return on_accept(s, *s.connections[e.subject]);
-  case event_kind::connected:
-    return on_connected(s, *s.connections[e.subject]);
+  case event_kind::resolved: return on_resolved(s, e.subject);
+  case event_kind::accept: return on_accept(s, *s.connections[e.subject]);
+  case event_kind::connected: return on_connected(s, *s.connections[e.subject]);
   case event_kind::arrive:
     return on_arrive(s, connection_at(s, e.subject), e.subject % 2);
   case event_kind::writable:
@@ -383,12 +387,12 @@ void network_event(simulation &s, const event &e) {
   case event_kind::lose:
     return connection_lose(s, *s.connections[e.subject],
                            random_below(s.chance, 2) ? loss::reset : loss::silence);
-  default:
-    assert(!"an event of nobody");
+  default: assert(!"an event of nobody");
   }
 }
 
-int network_resolve(net *world, resolve_request *request, const char *name, uint16_t port) {
+int network_resolve(net *world, resolve_request *request, const char *name,
+                    uint16_t port) {
   host *h = host_of(world);
   simulation &s = *h->world;
   lookup *l = memory_new<lookup>(*world->mem);
@@ -402,7 +406,8 @@ int network_resolve(net *world, resolve_request *request, const char *name, uint
   s.lookups.push_back(l);
   h->lookups++;
   request->backend = l;
-  event_push(s, random_below(s.chance, s.sky.resolve_us_max + 1), event_kind::resolved, l->id);
+  event_push(s, random_below(s.chance, s.sky.resolve_us_max + 1), event_kind::resolved,
+             l->id);
   return 0;
 }
 
@@ -445,7 +450,9 @@ void name_add(simulation &s, const char *name, const char *host_name) {
   s.names[name].push_back(host_name);
 }
 
-void listen(host *h, uint16_t port, const listener &l) { h->world->listeners[{h->id, port}] = l; }
+void listen(host *h, uint16_t port, const listener &l) {
+  h->world->listeners[{h->id, port}] = l;
+}
 void listen_stop(host *h, uint16_t port) { h->world->listeners.erase({h->id, port}); }
 
 void transport_reset(transport *t) { close_end(t, true); }
@@ -470,9 +477,9 @@ void connection_lose(simulation &s, connection &c, loss how) {
 }
 
 size_t connections_open(const simulation &s) {
-  return static_cast<size_t>(std::count_if(
-      s.connections.begin(), s.connections.end(),
-      [](const auto &c) { return c->ends[0] && c->ends[1]; }));
+  return static_cast<size_t>(
+      std::count_if(s.connections.begin(), s.connections.end(),
+                    [](const auto &c) { return c->ends[0] && c->ends[1]; }));
 }
 
 }  // namespace rstream::sim

@@ -35,8 +35,8 @@ struct stored {
 stored read_stream(run &r, const fake::stream &s) {
   stored all;
   fake::stream_each(s, [&](uint64_t offset, wire::bytes body) {
-    SIM_CHECK(r, offset == all.by_offset.size(), "the broker's stream %s has a gap at %" PRIu64,
-              s.name.c_str(), offset);
+    SIM_CHECK(r, offset == all.by_offset.size(),
+              "the broker's stream %s has a gap at %" PRIu64, s.name.c_str(), offset);
     record what = check_body(r, offset, body.data(), body.size());
     all.by_offset.push_back(what);
     all.by_producer[what.serial].push_back(what.id);
@@ -49,8 +49,8 @@ void check_stored(run &r, const producer_model &m, const std::vector<uint32_t> &
   uint32_t last = 0;
   for (uint32_t id : ids) {
     // Nothing is sent twice as long as there is no recovery.
-    SIM_CHECK(r, id > last, "producer %u: message %u is stored behind message %u", m.serial, id,
-              last);
+    SIM_CHECK(r, id > last, "producer %u: message %u is stored behind message %u",
+              m.serial, id, last);
     last = std::max(last, id);
     times[id]++;
   }
@@ -61,8 +61,8 @@ void check_stored(run &r, const producer_model &m, const std::vector<uint32_t> &
               m.name.empty() ? "unnamed" : m.name.c_str(), id, times[id]);
     SIM_CHECK(r, !is_broker_refusal(outcome) || times[id] == 0,
               "producer %u: message %u, refused by the broker, is stored", m.serial, id);
-    SIM_CHECK(r, times[id] <= 1, "producer %u: message %u is stored %u times", m.serial, id,
-              times[id]);
+    SIM_CHECK(r, times[id] <= 1, "producer %u: message %u is stored %u times", m.serial,
+              id, times[id]);
   }
 }
 
@@ -71,8 +71,10 @@ void check_received(run &r, const consumer_model &m, const stored &all) {
     bool same = got.offset < all.by_offset.size() &&
                 all.by_offset[got.offset].serial == got.serial &&
                 all.by_offset[got.offset].id == got.id;
-    SIM_CHECK(r, same, "consumer %u got message %u of producer %u at offset %" PRIu64
-              ", which is another one on the broker", m.serial, got.id, got.serial, got.offset);
+    SIM_CHECK(r, same,
+              "consumer %u got message %u of producer %u at offset %" PRIu64
+              ", which is another one on the broker",
+              m.serial, got.id, got.serial, got.offset);
   }
 }
 
@@ -90,7 +92,9 @@ void check_stream(run &r, size_t index) {
   }
 }
 
-bool open_and_alive(bool opened, bool ended, bool closing) { return opened && !ended && !closing; }
+bool open_and_alive(bool opened, bool ended, bool closing) {
+  return opened && !ended && !closing;
+}
 
 bool producers_settled(run &r, std::string &why) {
   for (const auto &m : r.producers) {
@@ -108,8 +112,9 @@ bool consumers_settled(run &r, std::string &why) {
     if (!m->c || m->ended || m->closing) continue;
     fake::stream *s = broker_stream(r, m->stream);
     if (m->opened && (!s || position(*m) >= s->committed_offset)) continue;
-    why = "consumer " + std::to_string(m->serial) +
-          (m->opened ? " stands at " + std::to_string(position(*m)) : " is still opening");
+    why =
+        "consumer " + std::to_string(m->serial) +
+        (m->opened ? " stands at " + std::to_string(position(*m)) : " is still opening");
     if (m->opened) why += " of " + std::to_string(s->committed_offset);
     return false;
   }
@@ -120,15 +125,19 @@ void check_producer_now(run &r, producer_model &m) {
   rstream_producer_stats stats;
   stats.struct_size = sizeof stats;
   rstream_producer_stats_get(m.p, &stats);
-  SIM_CHECK(r, stats.messages_sent == m.messages.size(), "producer %u: sent %" PRIu64
-            ", accepted %zu", m.serial, stats.messages_sent, m.messages.size());
+  SIM_CHECK(r, stats.messages_sent == m.messages.size(),
+            "producer %u: sent %" PRIu64 ", accepted %zu", m.serial, stats.messages_sent,
+            m.messages.size());
   SIM_CHECK(r, stats.messages_confirmed + stats.messages_failed == m.settled,
             "producer %u: statistics disagree with the outcomes told", m.serial);
   SIM_CHECK(r, stats.messages_in_flight == m.messages.size() - m.settled,
             "producer %u: in flight is wrong", m.serial);
-  SIM_CHECK(r, stats.messages_in_flight <= m.options.max_messages_in_flight ||
-            !m.options.max_messages_in_flight, "producer %u: its window is exceeded", m.serial);
-  bool owed = m.wants_writable && m.settled == m.messages.size() && !m.ended && !m.closing;
+  SIM_CHECK(r,
+            stats.messages_in_flight <= m.options.max_messages_in_flight ||
+                !m.options.max_messages_in_flight,
+            "producer %u: its window is exceeded", m.serial);
+  bool owed =
+      m.wants_writable && m.settled == m.messages.size() && !m.ended && !m.closing;
   SIM_CHECK(r, !owed, "producer %u: on_writable did not come", m.serial);
   if (m.opened) m.id_base = rstream_producer_id_base(m.p);
 }
@@ -198,7 +207,8 @@ void fill_body(std::vector<uint8_t> &body, uint32_t serial, uint32_t id, size_t 
   body.resize(std::max(size, body_header_bytes));
   memcpy(body.data(), &serial, 4);
   memcpy(body.data() + 4, &id, 4);
-  for (size_t i = body_header_bytes; i < body.size(); i++) body[i] = filling(serial, id, i);
+  for (size_t i = body_header_bytes; i < body.size(); i++)
+    body[i] = filling(serial, id, i);
 }
 
 record check_body(run &r, uint64_t offset, const uint8_t *body, size_t size) {
@@ -221,16 +231,19 @@ record check_body(run &r, uint64_t offset, const uint8_t *body, size_t size) {
 
 void check_message(consumer_model &m, const rstream_message_view &view) {
   run &r = *m.r;
-  SIM_CHECK(r, !m.closing && !m.ended && !m.closed, "consumer %u got a message after its end",
-            m.serial);
+  SIM_CHECK(r, !m.closing && !m.ended && !m.closed,
+            "consumer %u got a message after its end", m.serial);
   record what = check_body(r, view.offset, view.body, view.body_size);
   if (m.any) {
-    SIM_CHECK(r, view.offset == m.next, "consumer %u got offset %" PRIu64 ", %" PRIu64
-              " was expected", m.serial, view.offset, m.next);
+    SIM_CHECK(r, view.offset == m.next,
+              "consumer %u got offset %" PRIu64 ", %" PRIu64 " was expected", m.serial,
+              view.offset, m.next);
   } else {
-    SIM_CHECK(r, first_is_plausible(m, view.offset), "consumer %u (offset type %d) starts at %"
-              PRIu64 ", allowed is %" PRIu64 " to %" PRIu64, m.serial,
-              static_cast<int>(m.options.offset_type), view.offset, m.lowest, m.highest);
+    SIM_CHECK(r, first_is_plausible(m, view.offset),
+              "consumer %u (offset type %d) starts at %" PRIu64 ", allowed is %" PRIu64
+              " to %" PRIu64,
+              m.serial, static_cast<int>(m.options.offset_type), view.offset, m.lowest,
+              m.highest);
   }
   m.any = true;
   m.next = view.offset + 1;
@@ -242,15 +255,18 @@ void check_outcomes(producer_model &m, const rstream_confirms &confirms) {
   run &r = *m.r;
   SIM_CHECK(r, !m.closed, "producer %u: outcomes after on_closed", m.serial);
   SIM_CHECK(r, !m.ended, "producer %u: outcomes after the state CLOSED", m.serial);
-  SIM_CHECK(r, confirms.count > 0 && confirms.status <= 0, "producer %u: odd outcomes", m.serial);
+  SIM_CHECK(r, confirms.count > 0 && confirms.status <= 0, "producer %u: odd outcomes",
+            m.serial);
   for (size_t i = 0; i < confirms.count; i++) {
     uint64_t id = confirms.ids[i];
     bool known = id > 0 && id <= m.messages.size();
-    SIM_CHECK(r, known, "producer %u: outcome for message %" PRIu64 ", never sent", m.serial, id);
+    SIM_CHECK(r, known, "producer %u: outcome for message %" PRIu64 ", never sent",
+              m.serial, id);
     if (!known) return;
     message_model &message = m.messages[id - 1];
-    SIM_CHECK(r, message.outcome == no_outcome, "producer %u: message %" PRIu64
-              " got a second outcome %d after %d", m.serial, id, confirms.status, message.outcome);
+    SIM_CHECK(r, message.outcome == no_outcome,
+              "producer %u: message %" PRIu64 " got a second outcome %d after %d",
+              m.serial, id, confirms.status, message.outcome);
     message.outcome = confirms.status;
     m.settled++;
     if (confirms.status == 0) {
@@ -265,34 +281,37 @@ void check_outcomes(producer_model &m, const rstream_confirms &confirms) {
 
 void check_producer_closed(producer_model &m, int status) {
   run &r = *m.r;
-  SIM_CHECK(r, m.closing && !m.closed, "producer %u: on_closed came unasked or twice", m.serial);
-  SIM_CHECK(r, m.settled == m.messages.size(), "producer %u is closed, %zu messages have no outcome",
-            m.serial, static_cast<size_t>(m.messages.size() - m.settled));
-  SIM_CHECK(r, m.flushes == 0, "producer %u is closed, %u flushes were not answered", m.serial,
-            m.flushes);
+  SIM_CHECK(r, m.closing && !m.closed, "producer %u: on_closed came unasked or twice",
+            m.serial);
+  SIM_CHECK(r, m.settled == m.messages.size(),
+            "producer %u is closed, %zu messages have no outcome", m.serial,
+            static_cast<size_t>(m.messages.size() - m.settled));
+  SIM_CHECK(r, m.flushes == 0, "producer %u is closed, %u flushes were not answered",
+            m.serial, m.flushes);
   SIM_CHECK(r, m.ended == (status != 0 && m.ended), "producer %u ended but closes with 0",
             m.serial);
 }
 
 void check_env_closed(env_model &m) {
   run &r = *m.r;
-  SIM_CHECK(r, m.closing && !m.closed, "%s: on_closed came unasked or twice", m.name.c_str());
+  SIM_CHECK(r, m.closing && !m.closed, "%s: on_closed came unasked or twice",
+            m.name.c_str());
   for (const auto &p : r.producers) {
     if (p->env != &m) continue;
-    SIM_CHECK(r, p->settled == p->messages.size(), "%s is closed, producer %u lacks outcomes",
-              m.name.c_str(), p->serial);
+    SIM_CHECK(r, p->settled == p->messages.size(),
+              "%s is closed, producer %u lacks outcomes", m.name.c_str(), p->serial);
     SIM_CHECK(r, !p->tells_closed || p->closed, "%s is closed, producer %u never told",
               m.name.c_str(), p->serial);
-    SIM_CHECK(r, p->flushes == 0, "%s is closed, producer %u owes a flush", m.name.c_str(),
-              p->serial);
+    SIM_CHECK(r, p->flushes == 0, "%s is closed, producer %u owes a flush",
+              m.name.c_str(), p->serial);
   }
   for (const auto &c : r.consumers) {
     SIM_CHECK(r, c->env != &m || !c->tells_closed || c->closed,
               "%s is closed, consumer %u never told", m.name.c_str(), c->serial);
   }
   for (const auto &q : r.requests) {
-    SIM_CHECK(r, q->env != &m || q->refused || q->calls == 1, "%s is closed, %s was not answered",
-              m.name.c_str(), q->what);
+    SIM_CHECK(r, q->env != &m || q->refused || q->calls == 1,
+              "%s is closed, %s was not answered", m.name.c_str(), q->what);
   }
 }
 
@@ -304,11 +323,12 @@ void check_held(run &r, held_chunk &h) {
     record what = check_body(r, view->offset, view->body, view->body_size);
     bool same = i < h.records.size() && h.records[i].offset == what.offset &&
                 h.records[i].serial == what.serial && h.records[i].id == what.id;
-    SIM_CHECK(r, same, "a chunk that was kept has changed at offset %" PRIu64, view->offset);
+    SIM_CHECK(r, same, "a chunk that was kept has changed at offset %" PRIu64,
+              view->offset);
     i++;
   }
-  SIM_CHECK(r, i == h.records.size(), "a chunk that was kept has %zu messages, not %zu", i,
-            h.records.size());
+  SIM_CHECK(r, i == h.records.size(), "a chunk that was kept has %zu messages, not %zu",
+            i, h.records.size());
 }
 
 void check_now(run &r) {
@@ -316,7 +336,8 @@ void check_now(run &r) {
     if (m->p) check_producer_now(r, *m);
   }
   for (const auto &m : r.consumers) {
-    if (m->c && open_and_alive(m->opened, m->ended, m->closing)) check_consumer_now(r, *m);
+    if (m->c && open_and_alive(m->opened, m->ended, m->closing))
+      check_consumer_now(r, *m);
   }
   check_brokers_now(r);
 }
@@ -328,7 +349,8 @@ bool is_settled(run &r, std::string &why) {
 void check_at_end(run &r) {
   for (size_t i = 0; i < r.streams.size(); i++) check_stream(r, i);
   for (const auto &q : r.requests) {
-    SIM_CHECK(r, q->calls == (q->refused ? 0 : 1), "%s was answered %d times", q->what, q->calls);
+    SIM_CHECK(r, q->calls == (q->refused ? 0 : 1), "%s was answered %d times", q->what,
+              q->calls);
   }
   for (const auto &f : r.flushes) {
     SIM_CHECK(r, f->calls == 1, "a flush of producer %u was answered %d times",
@@ -336,8 +358,8 @@ void check_at_end(run &r) {
   }
   for (const auto &m : r.envs) {
     SIM_CHECK(r, m->closed, "%s is not closed", m->name.c_str());
-    SIM_CHECK(r, m->memory.blocks == 0, "%s has leaked %" PRIu64 " blocks", m->name.c_str(),
-              m->memory.blocks);
+    SIM_CHECK(r, m->memory.blocks == 0, "%s has leaked %" PRIu64 " blocks",
+              m->name.c_str(), m->memory.blocks);
   }
   // Waiting too long for a client that was cut off counts as well.
   SIM_CHECK(r, r.p.loses_connections || fake::totals(*r.brokers.cluster).refused == 0,

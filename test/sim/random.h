@@ -1,7 +1,8 @@
 #pragma once
 
-// The simulation's only source of chance: one seed decides every number. Streams are split off for
-// each host, for the network and for the workload, so that a change in one does not move the others.
+// The simulation's only source of chance: one seed decides every number. Streams are
+// split off for each host, for the network and for the workload, so that a change in one
+// does not move the others.
 
 #include <cstdint>
 
@@ -20,7 +21,9 @@ struct random {
   uint64_t s[4] = {};
 };
 
-inline uint64_t random_rotate(uint64_t x, int bits) { return (x << bits) | (x >> (64 - bits)); }
+inline uint64_t random_rotate(uint64_t x, int bits) {
+  return (x << bits) | (x >> (64 - bits));
+}
 
 inline random random_of(uint64_t seed, uint64_t stream) {
   uint64_t state = seed;
@@ -45,7 +48,8 @@ inline uint64_t random_next(random &r) {
 
 // 0 to limit - 1; 0 when limit is 0.
 inline uint64_t random_below(random &r, uint64_t limit) {
-  return limit ? static_cast<uint64_t>((static_cast<unsigned __int128>(random_next(r)) * limit) >> 64)
+  return limit ? static_cast<uint64_t>(
+                     (static_cast<unsigned __int128>(random_next(r)) * limit) >> 64)
                : 0;
 }
 

@@ -15,14 +15,17 @@ void answered(void *user, int status) {
   maybe_act(r);
 }
 
-void on_result(rstream_env *, int status, const char *, void *user) { answered(user, status); }
+void on_result(rstream_env *, int status, const char *, void *user) {
+  answered(user, status);
+}
 void on_exists(rstream_env *, int status, int, void *user) { answered(user, status); }
 void on_value(rstream_env *, int status, uint64_t, void *user) { answered(user, status); }
 void on_stats(rstream_env *, int status, const rstream_stream_statistics *, void *user) {
   answered(user, status);
 }
 
-void on_metadata(rstream_env *, int status, const rstream_metadata *metadata, void *user) {
+void on_metadata(rstream_env *, int status, const rstream_metadata *metadata,
+                 void *user) {
   for (size_t i = 0; metadata && i < rstream_metadata_count(metadata); i++) {
     rstream_stream_info info;
     info.struct_size = sizeof info;
@@ -49,29 +52,25 @@ int ask(env_model &env, request_model *q, const char *stream, uint64_t kind) {
   run &r = *env.r;
   rstream_env *e = env.env;
   switch (kind) {
-  case 0:
-    return rstream_stream_exists(e, stream, on_exists, q);
+  case 0: return rstream_stream_exists(e, stream, on_exists, q);
   case 1: {
     const char *streams[] = {stream, "nobody's"};
     return rstream_stream_metadata(e, streams, 2, on_metadata, q);
   }
-  case 2:
-    return rstream_stream_stats(e, stream, on_stats, q);
-  case 3:
-    return rstream_query_offset(e, "c1", stream, on_value, q);
+  case 2: return rstream_stream_stats(e, stream, on_stats, q);
+  case 3: return rstream_query_offset(e, "c1", stream, on_value, q);
   case 4:
-    return rstream_store_offset(e, "c1", stream, random_below(r.chance, 100), on_result, q);
-  case 5:
-    return rstream_query_publisher_sequence(e, "s0-0", stream, on_value, q);
-  case 6:
-    return rstream_stream_create(e, stream, nullptr, on_result, q);
-  default:
-    return rstream_stream_delete(e, stream, on_result, q);
+    return rstream_store_offset(e, "c1", stream, random_below(r.chance, 100), on_result,
+                                q);
+  case 5: return rstream_query_publisher_sequence(e, "s0-0", stream, on_value, q);
+  case 6: return rstream_stream_create(e, stream, nullptr, on_result, q);
+  default: return rstream_stream_delete(e, stream, on_result, q);
   }
 }
 
-constexpr const char *names[] = {"exists", "metadata", "stats", "query offset",
-                                 "store offset", "query sequence", "create", "delete"};
+constexpr const char *names[] = {"exists",       "metadata",     "stats",
+                                 "query offset", "store offset", "query sequence",
+                                 "create",       "delete"};
 
 }  // namespace
 

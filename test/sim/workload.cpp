@@ -1,4 +1,5 @@
-// The course of a run: act for a while, let everything settle, close, look whether all is well.
+// The course of a run: act for a while, let everything settle, close, look whether all is
+// well.
 #include "sim/workload.h"
 
 #include <algorithm>
@@ -54,13 +55,15 @@ void draw_broker(random &c, fake::options &o) {
   o.version = versions[random_below(c, std::size(versions))];
   constexpr uint32_t frames[] = {1048576, 1048576, 4096, 500};
   o.frame_max = frames[random_below(c, std::size(frames))];
-  o.commit_max_ms = random_chance(c, 500) ? static_cast<uint32_t>(random_between(c, 1, 30)) : 0;
+  o.commit_max_ms =
+      random_chance(c, 500) ? static_cast<uint32_t>(random_between(c, 1, 30)) : 0;
   o.settle_ms = random_chance(c, 300) ? 300 : 0;
   constexpr uint32_t entries[] = {8192, 8192, 1, 3, 10};
   o.max_chunk_entries = entries[random_below(c, std::size(entries))];
 }
 
-// Chunks smaller than frames are confirmed one at a time: frames get their outcomes in parts.
+// Chunks smaller than frames are confirmed one at a time: frames get their outcomes in
+// parts.
 void commit_some(run &r) {
   if (!r.p.holds_commits) return;
   for (size_t i = 0; i < r.streams.size(); i++) {
@@ -89,15 +92,17 @@ void draw_plan(run &r) {
   cluster_start(r.brokers, r.s, p.nodes);
   draw_broker(c, r.brokers.cluster->options);
   p.holds_commits = random_chance(c, 300);
-  for (int i = 0; i < p.nodes; i++) name_add(r.s, "cluster", ("node" + std::to_string(i)).c_str());
+  for (int i = 0; i < p.nodes; i++)
+    name_add(r.s, "cluster", ("node" + std::to_string(i)).c_str());
   if (random_chance(c, 200)) name_add(r.s, "cluster", "nowhere");
   for (int i = 0; i < p.streams; i++) {
     stream_model s;
     s.name = "stream" + std::to_string(i);
     s.stable = i == 0 || random_chance(c, 700);
     if (s.stable) {
-      fake::stream_create(*r.brokers.cluster, s.name,
-                          static_cast<int>(random_below(c, static_cast<uint64_t>(p.nodes))));
+      fake::stream_create(
+          *r.brokers.cluster, s.name,
+          static_cast<int>(random_below(c, static_cast<uint64_t>(p.nodes))));
     }
     r.streams.push_back(s);
   }
@@ -105,12 +110,14 @@ void draw_plan(run &r) {
 
 // ---- acting
 
-template <class T, class F> T *pick_one(run &r, std::vector<std::unique_ptr<T>> &all, F usable) {
+template <class T, class F>
+T *pick_one(run &r, std::vector<std::unique_ptr<T>> &all, F usable) {
   std::vector<T *> candidates;
   for (const auto &m : all) {
     if (usable(*m)) candidates.push_back(m.get());
   }
-  return candidates.empty() ? nullptr : candidates[random_below(r.chance, candidates.size())];
+  return candidates.empty() ? nullptr
+                            : candidates[random_below(r.chance, candidates.size())];
 }
 
 bool is_open(const env_model &m) { return m.env && !m.closing; }
@@ -123,7 +130,8 @@ consumer_model *pick_consumer(run &r) {
   return pick_one(r, r.consumers, [](const consumer_model &m) { return m.c != nullptr; });
 }
 
-template <class T> size_t count_usable(const std::vector<std::unique_ptr<T>> &all) {
+template <class T>
+size_t count_usable(const std::vector<std::unique_ptr<T>> &all) {
   return static_cast<size_t>(std::count_if(all.begin(), all.end(), [](const auto &m) {
     if constexpr (std::is_same_v<T, producer_model>) return m->p != nullptr;
     if constexpr (std::is_same_v<T, consumer_model>) return m->c != nullptr;
@@ -150,7 +158,8 @@ void store_offset(run &r) {
   int rc = rstream_consumer_store_offset(m->c, m->next);
   bool fine = rc == 0 || rc == RSTREAM_ECLOSED || rc == RSTREAM_EBUSY ||
               (rc == RSTREAM_EINVAL && m->name.empty());
-  SIM_CHECK(r, fine, "consumer %u: storing an offset: %s", m->serial, rstream_error_text(rc));
+  SIM_CHECK(r, fine, "consumer %u: storing an offset: %s", m->serial,
+            rstream_error_text(rc));
 }
 
 void act(run &r) {
@@ -213,7 +222,8 @@ void settle(run &r) {
 }
 
 void close(run &r) {
-  bool all = std::all_of(r.envs.begin(), r.envs.end(), [](const auto &m) { return m->closed; });
+  bool all =
+      std::all_of(r.envs.begin(), r.envs.end(), [](const auto &m) { return m->closed; });
   SIM_CHECK(r, all || !waited(r, close_us), "the environments do not get closed");
   if (!all) return;
   // What was kept outlives its environment.
@@ -283,7 +293,8 @@ run_report run_seed(uint64_t seed, FILE *trace) {
   draw_plan(*r);
   open_env(*r);
   simulation_call(r->s, 0, step, r.get());
-  if (!simulation_run(r->s, most_events)) simulation_fail(r->s, "it does not come to an end");
+  if (!simulation_run(r->s, most_events))
+    simulation_fail(r->s, "it does not come to an end");
   finish(*r);
   run_report report = r->report;
   report.failure = r->s.failure;

@@ -1,6 +1,7 @@
 #pragma once
 
-// One run: several environments and brokers, and an application that does what comes to its mind.
+// One run: several environments and brokers, and an application that does what comes to
+// its mind.
 
 #include <cstdint>
 #include <cstdio>
@@ -30,8 +31,8 @@ struct run_report {
 
 void report_add(run_report &total, const run_report &r);
 
-// `trace`: a line per event goes there; nullptr: none. A failed run is left as it is, its memory
-// included.
+// `trace`: a line per event goes there; nullptr: none. A failed run is left as it is, its
+// memory included.
 run_report run_seed(uint64_t seed, FILE *trace);
 
 }  // namespace rstream::sim

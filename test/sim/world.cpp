@@ -52,8 +52,8 @@ void host_wake_soon(net *world) {
   host *h = host_of(world);
   if (h->turn_queued || h->closing) return;
   h->turn_queued = true;
-  event_push(*h->world, random_below(h->chance, h->world->sky.turn_us_max + 1), event_kind::turn,
-             h->id);
+  event_push(*h->world, random_below(h->chance, h->world->sky.turn_us_max + 1),
+             event_kind::turn, h->id);
 }
 
 // ---- events of hosts
@@ -75,12 +75,14 @@ void end_turn(simulation &s, host *h) {
 }
 
 void check_closed(simulation &s, const host *h) {
-  if (h->base.timers) simulation_fail(s, "%s closed with a timer running", h->name.c_str());
+  if (h->base.timers)
+    simulation_fail(s, "%s closed with a timer running", h->name.c_str());
   if (!list_empty(h->base.tasks[0]) || !list_empty(h->base.tasks[1])) {
     simulation_fail(s, "%s closed with a task queued", h->name.c_str());
   }
   if (h->endpoints) {
-    simulation_fail(s, "%s closed with %u transports open", h->name.c_str(), h->endpoints);
+    simulation_fail(s, "%s closed with %u transports open", h->name.c_str(),
+                    h->endpoints);
   }
   if (h->lookups) {
     simulation_fail(s, "%s closed with %u look-ups running", h->name.c_str(), h->lookups);
@@ -99,20 +101,11 @@ void free_host(simulation &s, host *h) {
 
 void run_event(simulation &s, const event &e) {
   switch (e.kind) {
-  case event_kind::call:
-    e.run(e.arg);
-    break;
-  case event_kind::timers:
-    run_timers(s, e);
-    break;
-  case event_kind::turn:
-    end_turn(s, s.hosts[e.subject]);
-    break;
-  case event_kind::host_closed:
-    free_host(s, s.hosts[e.subject]);
-    break;
-  default:
-    network_event(s, e);
+  case event_kind::call: e.run(e.arg); break;
+  case event_kind::timers: run_timers(s, e); break;
+  case event_kind::turn: end_turn(s, s.hosts[e.subject]); break;
+  case event_kind::host_closed: free_host(s, s.hosts[e.subject]); break;
+  default: network_event(s, e);
   }
 }
 
@@ -125,8 +118,9 @@ int source_create(void *arg, net **world, memory &mem, const logger &log) {
 
 }  // namespace
 
-const net_ops network_ops = {host_now_us,     host_random,            host_wake_at,   host_wake_soon,
-                             network_resolve, network_resolve_cancel, network_connect};
+const net_ops network_ops = {host_now_us,    host_random,     host_wake_at,
+                             host_wake_soon, network_resolve, network_resolve_cancel,
+                             network_connect};
 
 void simulation_init(simulation &s, uint64_t seed) {
   s.seed = seed;
@@ -153,7 +147,8 @@ bool simulation_run(simulation &s, uint64_t max_events) {
 
 void simulation_stop(simulation &s) { s.stopped = true; }
 
-void simulation_call(simulation &s, uint64_t delay_us, void (*run)(void *arg), void *arg) {
+void simulation_call(simulation &s, uint64_t delay_us, void (*run)(void *arg),
+                     void *arg) {
   push(s, {s.now_us + delay_us, 0, event_kind::call, 0, run, arg});
 }
 

@@ -1,12 +1,13 @@
 #pragma once
 
-// lib/net's interface without an operating system: a virtual clock, one queue of events, and a network
-// between named hosts. A seed decides everything; two runs of one seed do the same, byte for byte.
+// lib/net's interface without an operating system: a virtual clock, one queue of events,
+// and a network between named hosts. A seed decides everything; two runs of one seed do
+// the same, byte for byte.
 //
-// Each environment and each broker is a host with a `net` of its own. An event runs on one host:
-// due timers, a name look-up's result, bytes that arrived. Tasks run at the end of that
-// host's turn, a little later, so that several events can share a turn as they do on a real
-// loop.
+// Each environment and each broker is a host with a `net` of its own. An event runs on
+// one host: due timers, a name look-up's result, bytes that arrived. Tasks run at the end
+// of that host's turn, a little later, so that several events can share a turn as they do
+// on a real loop.
 
 #include <cstdint>
 #include <cstdio>
@@ -27,19 +28,20 @@ struct endpoint;
 struct weather {
   uint32_t latency_us_min = 50;  // one way; drawn for each connection
   uint32_t latency_us_max = 500;
-  uint32_t jitter_us = 50;       // more, for each write; never reorders
+  uint32_t jitter_us = 50;         // more, for each write; never reorders
   uint32_t segment_bytes_max = 0;  // what arrives at once: 1 to this; 0: all there is
-  uint32_t pipe_bytes_min = 16 << 10;  // what one direction holds before writes are cut short
+  uint32_t pipe_bytes_min =
+      16 << 10;  // what one direction holds before writes are cut short
   uint32_t pipe_bytes_max = 256 << 10;
-  uint32_t bytes_per_ms = 0;     // 0: no limit
-  uint32_t turn_us_max = 20;     // between a task being queued and the end of that turn
+  uint32_t bytes_per_ms = 0;  // 0: no limit
+  uint32_t turn_us_max = 20;  // between a task being queued and the end of that turn
   uint32_t timer_late_us_max = 500;
   uint32_t resolve_us_max = 2000;
-  uint32_t short_write = 0;      // a write takes less than there is room for
+  uint32_t short_write = 0;  // a write takes less than there is room for
   uint32_t resolve_fails = 0;
   uint32_t connect_refused = 0;
-  uint32_t connect_silent = 0;   // nothing ever comes back
-  uint32_t link_lost = 0;        // a connection does not live to its end
+  uint32_t connect_silent = 0;  // nothing ever comes back
+  uint32_t link_lost = 0;       // a connection does not live to its end
   uint64_t lost_after_us_max = 0;
 };
 
@@ -49,16 +51,16 @@ enum class loss : uint8_t {
 };
 
 enum class event_kind : uint8_t {
-  call,       // of the test itself
-  timers,     // a host's first timer is due
-  turn,       // the end of a host's turn
+  call,    // of the test itself
+  timers,  // a host's first timer is due
+  turn,    // the end of a host's turn
   resolved,
   accept,     // a connection reaches the listening host
   connected,  // and its maker learns it
   arrive,     // bytes, or the end of them
   writable,
-  broken,     // a reset reaches one end
-  lose,       // the connection is lost from now on
+  broken,  // a reset reaches one end
+  lose,    // the connection is lost from now on
   host_closed
 };
 
@@ -99,9 +101,9 @@ struct pipe {
   size_t first_arrival = 0;
   uint64_t last_arrival_us = 0;
   size_t limit = 0;
-  int end = 0;            // what the reader learns behind the last byte; 0: nothing yet
+  int end = 0;  // what the reader learns behind the last byte; 0: nothing yet
   uint64_t end_us = 0;
-  bool queued = false;    // an `arrive` is in the event queue
+  bool queued = false;  // an `arrive` is in the event queue
   bool writer_waits = false;
 };
 
@@ -122,8 +124,8 @@ struct endpoint {
   connection *link = nullptr;
   int side = 0;
   bool connected = false;
-  bool ended = false;    // its end was told
-  bool broken = false;   // writes fail; the end will be told
+  bool ended = false;   // its end was told
+  bool broken = false;  // writes fail; the end will be told
   bool reading = true;
 };
 
@@ -149,10 +151,10 @@ struct simulation {
   uint64_t events_run = 0;
   random chance;  // of the network
   weather sky;
-  std::vector<event> queue;  // a heap
-  std::vector<host *> hosts;  // by id; nullptr once closed
-  std::vector<std::unique_ptr<connection>> connections;  // by id
-  std::vector<lookup *> lookups;  // by id; nullptr once done
+  std::vector<event> queue;                               // a heap
+  std::vector<host *> hosts;                              // by id; nullptr once closed
+  std::vector<std::unique_ptr<connection>> connections;   // by id
+  std::vector<lookup *> lookups;                          // by id; nullptr once done
   std::map<std::string, std::vector<std::string>> names;  // more names of hosts
   std::map<std::pair<uint32_t, uint16_t>, listener> listeners;
   memory host_memory{memory_functions_default()};
@@ -168,19 +170,21 @@ void simulation_init(simulation &s, uint64_t seed);
 // All hosts must be closed.
 void simulation_release(simulation &s);
 
-// Runs until there is nothing left to do, it was stopped, or so many events were run; false then.
+// Runs until there is nothing left to do, it was stopped, or so many events were run;
+// false then.
 [[nodiscard]] bool simulation_run(simulation &s, uint64_t max_events);
 void simulation_stop(simulation &s);
 // Calls run(arg) after that time. It must not be gone then.
 void simulation_call(simulation &s, uint64_t delay_us, void (*run)(void *arg), void *arg);
 
 // Notes what went wrong, and stops. Only the first one counts.
-[[gnu::format(printf, 2, 3)]] void simulation_fail(simulation &s, const char *format, ...);
+[[gnu::format(printf, 2, 3)]] void simulation_fail(simulation &s, const char *format,
+                                                   ...);
 inline bool simulation_failed(const simulation &s) { return !s.failure.empty(); }
 
 // A line of the trace; costs nothing without one.
-[[gnu::format(printf, 3, 4)]] void trace_line(simulation &s, const host *h, const char *format,
-                                              ...);
+[[gnu::format(printf, 3, 4)]] void trace_line(simulation &s, const host *h,
+                                              const char *format, ...);
 
 // A new host; lives until host_close() has called back. nullptr: out of memory.
 host *host_create(simulation &s, const char *name, memory &mem, const logger &log);
@@ -215,7 +219,8 @@ size_t connections_open(const simulation &s);
 void event_push(simulation &s, uint64_t delay_us, event_kind kind, uint64_t subject);
 void network_event(simulation &s, const event &e);
 extern const net_ops network_ops;
-int network_resolve(net *world, resolve_request *request, const char *name, uint16_t port);
+int network_resolve(net *world, resolve_request *request, const char *name,
+                    uint16_t port);
 void network_resolve_cancel(net *world, resolve_request *request);
 int network_connect(net *world, transport **t, const net_address &address,
                     const transport_events *events, void *owner);

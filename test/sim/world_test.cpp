@@ -45,7 +45,8 @@ struct resolver {
   net_address addresses[net_max_addresses];
 };
 
-void on_resolved(resolve_request *request, int status, std::span<const net_address> found) {
+void on_resolved(resolve_request *request, int status,
+                 std::span<const net_address> found) {
   resolver *r = RSTREAM_OWNER(request, resolver, request);
   r->status = status;
   r->count = found.size();
@@ -80,7 +81,9 @@ struct world_test : testing::Test {
     run();
   }
   void connect(size_t address = 0) {
-    ASSERT_EQ(net_connect(client->base, &here.link, found.addresses[address], &party_events, &here), 0);
+    ASSERT_EQ(net_connect(client->base, &here.link, found.addresses[address],
+                          &party_events, &here),
+              0);
     run();
   }
   void meet() {

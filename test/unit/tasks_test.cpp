@@ -97,13 +97,24 @@ TEST_F(tasks_test, a_task_may_cancel_a_later_one) {
   EXPECT_EQ(ran, "a");
 }
 
-TEST_F(tasks_test, what_a_task_queues_runs_in_the_same_turn_before_the_next_stage) {
+TEST_F(tasks_test,
+       what_a_task_queues_runs_in_the_same_turn_after_what_was_queued_before) {
   t[0].queues = &t[1];
   t[0].stage = task_stage::gather;
   queue(2, task_stage::write);
   queue(0, task_stage::gather);
   EXPECT_FALSE(net_end_turn(world.base));
-  EXPECT_EQ(ran, "abc");
+  EXPECT_EQ(ran, "acb");
+}
+
+TEST_F(tasks_test, gathering_without_end_does_not_keep_anything_from_being_written) {
+  t[0].queues = &t[0];
+  t[0].stage = task_stage::gather;
+  queue(0, task_stage::gather);
+  queue(1, task_stage::write);
+  EXPECT_TRUE(net_end_turn(world.base));
+  EXPECT_EQ(ran.substr(0, 3), "aba");
+  net_task_cancel(t[0].task);
 }
 
 TEST_F(tasks_test, a_task_that_queues_itself_for_ever_does_not_hold_the_loop) {
