@@ -107,7 +107,9 @@ RSTREAM_EXPORT void rstream_message_init_sized(rstream_message *message, size_t 
 
 /* Accepts a message: copies its body into the frame being filled, and writes its id to
  * `*id` unless that is NULL. Ids start at 1 and grow by 1 with each accepted message.
- * From here on the message gets exactly one outcome through on_confirm.
+ * From here on the message gets exactly one outcome through on_confirm. While a producer
+ * ends by itself, sending from on_confirm is refused already, before the state CLOSED is
+ * told.
  *
  * Errors, with nothing accepted: RSTREAM_EAGAIN (the window is full, wait for
  * on_writable), RSTREAM_EMSGSIZE (can never fit a frame), RSTREAM_ECLOSED,

@@ -146,7 +146,8 @@ int create(env *e, member_kind kind, const char *host, uint16_t port, shared_con
   s->env = e;
   s->kind = kind;
   s->idle_timer.on_due = on_idle;
-  int rc = conn_open(&s->link, *e->world, *e->pool, e->config, host, port, events, s,
+  int rc = conn_open(&s->link, *e->world, *e->pool, e->config, host, port,
+                     kind == member_kind::producer ? "producers" : "consumers", events, s,
                      e->counters);
   if (rc < 0) {
     memory_delete(env_memory(e), s);

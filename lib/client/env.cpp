@@ -76,6 +76,17 @@ void free_env(env *e) {
   slab_pool_leave(pool);
 }
 
+// Passwords may be long: tokens travel in them.
+constexpr size_t max_part_bytes = 255;
+constexpr size_t max_password_bytes = 1024;
+
+bool uri_fits(const uri &u) {
+  for (const char *part : {u.host, u.username, u.vhost}) {
+    if (part && strlen(part) > max_part_bytes) return false;
+  }
+  return !u.password || strlen(u.password) <= max_password_bytes;
+}
+
 int configure(env *e, const rstream_env_options &o) {
   uri u;
   const char *reason = nullptr;
@@ -83,6 +94,10 @@ int configure(env *e, const rstream_env_options &o) {
   if (o.uri) {
     int rc = uri_parse(mem, o.uri, u, &reason);
     if (rc < 0) return refuse(o, rc, reason);
+    if (!uri_fits(u)) {
+      memory_release(mem, u.storage);
+      return refuse(o, RSTREAM_EURI, "a part of the URI is longer than 255 bytes");
+    }
   }
   copy_numbers(e, o);
   bool copied = copy_texts(e, o, u);

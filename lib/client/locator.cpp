@@ -130,7 +130,7 @@ constexpr conn_events events = {on_ready,
 
 int connect(env *e) {
   return conn_open(&e->locator.link, *e->world, *e->pool, e->config, e->host, e->port,
-                   events, e, e->counters);
+                   "locator", events, e, e->counters);
 }
 
 void cancel_application(list &ops) {

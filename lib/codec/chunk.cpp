@@ -67,6 +67,11 @@ chunk_step open_sub_entry(chunk_cursor &c, chunk_gap &gap) {
   wire::bytes data = whole.subspan(sub_entry_header_bytes);
   c.p += whole.size();
   c.entries_left--;
+  if (h.compression == compression_none && h.uncompressed_bytes != h.data_bytes) {
+    gap = {c.offset, h.record_count, whole, "a sub-entry's two lengths differ"};
+    c.offset += h.record_count;
+    return chunk_step::gap;
+  }
   if (h.compression != compression_none) {
     gap = {c.offset, h.record_count, whole, "the compression is not built in"};
     c.offset += h.record_count;

@@ -208,8 +208,8 @@ void conn_set_state(conn *c, conn_state state) {
 }
 
 int conn_open(conn **out, net &world, slab_pool &pool, const conn_config &config,
-              const char *host, uint16_t port, const conn_events &events, void *owner,
-              conn_counters &counters) {
+              const char *host, uint16_t port, const char *purpose,
+              const conn_events &events, void *owner, conn_counters &counters) {
   *out = nullptr;
   if (strlen(host) >= sizeof conn::host) return RSTREAM_EINVAL;
   conn *c = memory_new<conn>(pool.mem);
@@ -219,6 +219,7 @@ int conn_open(conn **out, net &world, slab_pool &pool, const conn_config &config
   c->config = &config;
   c->events = &events;
   c->owner = owner;
+  c->purpose = purpose;
   c->counters = &counters;
   c->port = port;
   memcpy(c->host, host, strlen(host) + 1);

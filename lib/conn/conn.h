@@ -102,6 +102,7 @@ struct conn {
   const conn_events *events = nullptr;
   void *owner = nullptr;
   conn_counters *counters = nullptr;
+  const char *purpose = "";  // shown by the broker behind the connection's name
 
   conn_state state = conn_state::idle;
   uint32_t pins = 0;   // being worked on: must not be freed yet
@@ -139,11 +140,11 @@ struct conn {
   char close_text[256] = {};
 };
 
-// Starts connecting to host:port. Errors: RSTREAM_ENOMEM, RSTREAM_EINVAL; *c is nullptr
-// then.
+// Starts connecting to host:port. `purpose` is static text, shown by the broker. Errors:
+// RSTREAM_ENOMEM, RSTREAM_EINVAL; *c is nullptr then.
 [[nodiscard]] int conn_open(conn **c, net &world, slab_pool &pool,
                             const conn_config &config, const char *host, uint16_t port,
-                            const conn_events &events, void *owner,
+                            const char *purpose, const conn_events &events, void *owner,
                             conn_counters &counters);
 
 // Closes in order once ready, else at once. on_closed follows, never from inside this

@@ -200,12 +200,12 @@ void on_properties(conn_request *request, int status, wire::bytes body) {
 }  // namespace
 
 void conn_handshake_start(conn *c) {
+  char name[300];
+  snprintf(name, sizeof name, "%s %s", c->config->connection_name, c->purpose);
   const wire::property properties[] = {
-      {"product", "rstream"},
-      {"version", RSTREAM_VERSION_TEXT},
-      {"platform", "C"},
-      {"information", "Licensed under the MIT license"},
-      {"connection_name", c->config->connection_name},
+      {"product", "rstream"},    {"version", RSTREAM_VERSION_TEXT},
+      {"platform", "C"},         {"information", "Licensed under the MIT license"},
+      {"connection_name", name},
   };
   wire::peer_properties request{.properties = {properties}};
   step(c, conn_state::properties, wire::key::peer_properties, request, on_properties);

@@ -90,7 +90,11 @@ bool conn_requests_answer(conn *c, wire::key key, wire::bytes body) {
   if (r.failed || !request || request->key != key) return false;
   bool malformed = false;
   int status = status_of(key, body, malformed);
-  if (malformed) return false;
+  if (malformed) {
+    conn_fail(c, RSTREAM_EPROTO, "malformed answer to %s",
+              wire::command_name(wire::raw(key)));
+    return true;
+  }
   answer(*request, status, body);
   return true;
 }

@@ -74,7 +74,9 @@ std::span<uint8_t> frame_reader_space(frame_reader &r) {
     if (r.current->refs == 1 && r.current->capacity >= r.slab_bytes &&
         r.current->capacity <= largest_slab_bytes) {
       r.begin = r.end = 0;
-    } else if (r.current->capacity < r.slab_bytes || needs_another_slab(r)) {
+    } else if (r.current->capacity < r.slab_bytes ||
+               r.current->capacity > largest_slab_bytes || needs_another_slab(r)) {
+      // The block of a large frame goes back, too: others may need it.
       frame_reader_release(r);
     }
   }

@@ -17,8 +17,8 @@ void net_task_queue(net &world, net_task &task, task_stage stage) {
 
 void net_task_cancel(net_task &task) { list_remove(task.node); }
 
-// What tasks queue again waits for the next round, so that gathering which never ends can't
-// keep anything from being written.
+// What tasks queue again waits for the next round, so that gathering which never ends
+// can't keep anything from being written.
 static int run_stage(list &stage) {
   list now;
   list_take_all(now, stage);

@@ -1,6 +1,8 @@
 // The client over sockets against the in-memory broker, on one loop.
 #pragma once
 
+#include <deque>
+
 #include "fake/script.h"
 #include "fake/uv_carrier.h"
 #include "fixture.h"
@@ -11,6 +13,12 @@ struct fake_client : client_test {
   fake::uv_cluster *brokers = nullptr;
   rstream_allocator counted{};
   static inline size_t largest_block = 0;
+  // They outlive the environment, also when a test ends early.
+  std::deque<producer_log> producer_logs;
+  std::deque<consumer_log> consumer_logs;
+
+  producer_log &new_producer_log() { return producer_logs.emplace_back(); }
+  consumer_log &new_consumer_log() { return consumer_logs.emplace_back(); }
 
   fake::cluster &cluster() { return fake::uv_cluster_of(brokers); }
   fake::broker &node() { return fake::node(cluster()); }

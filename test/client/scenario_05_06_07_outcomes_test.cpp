@@ -37,7 +37,7 @@ void expect_all_confirmed(const producer_log &log, size_t count) {
 
 TEST_F(scenario_5, confirms_that_answer_at_once_are_not_lost) {
   create();
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer *p = open_producer(log, log.options());
   for (int turn = 0; turn < 100; turn++) {
     for (int i = 0; i < 5; i++) send(p, "body");
@@ -50,7 +50,7 @@ TEST_F(scenario_5, confirms_that_answer_at_once_are_not_lost) {
 
 TEST_F(scenario_5, confirms_that_come_while_the_rest_is_still_being_written_are_not_lost) {
   create();
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer_options o = log.options();
   constexpr size_t count = 30000;
   o.max_messages_in_flight = count;
@@ -82,7 +82,7 @@ TEST_F(scenario_5, a_confirm_in_one_piece_with_the_answer_to_declare_publisher_d
     return fake::verdict::handled;
   });
   create();
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer_options o = log.options();
   rstream_producer *p;
   ASSERT_EQ(rstream_producer_open(&p, env, &o), 0);
@@ -101,7 +101,7 @@ TEST_F(scenario_6, errors_before_confirms_reach_their_own_messages) {
     return fake::verdict::handled;
   });
   create();
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer *p = open_producer(log, log.options());
   for (int i = 0; i < 3; i++) send(p, "x");
   ASSERT_TRUE(run_until([&] { return log.outcomes.size() >= 3; }));
@@ -119,7 +119,7 @@ TEST_F(scenario_6, confirms_in_reverse_reach_their_own_messages) {
     return fake::verdict::handled;
   });
   create();
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer *p = open_producer(log, log.options());
   for (int i = 0; i < 4; i++) send(p, "x");
   ASSERT_TRUE(run_until([&] { return log.outcomes.size() >= 4; }));
@@ -129,7 +129,7 @@ TEST_F(scenario_6, confirms_in_reverse_reach_their_own_messages) {
 
 TEST_F(scenario_7, bogus_outcomes_are_counted_and_ignored) {
   create();
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer *p = open_producer(log, log.options());
   on_frame(publishing_peer(), key::publish, [](fake::peer &from, const fake::frame &fr) {
     uint8_t id = fr.body[0];

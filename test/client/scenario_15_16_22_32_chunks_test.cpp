@@ -12,7 +12,7 @@ struct scenario_15 : fake_client {
   std::string session() {
     std::string told;
     create();
-    producer_log plog;
+    producer_log &plog = new_producer_log();
     rstream_producer_options po = plog.options();
     po.name = "splitter";
     rstream_producer *p = open_producer(plog, po);
@@ -21,7 +21,7 @@ struct scenario_15 : fake_client {
     send(p, "a longer message than the two before");
     EXPECT_TRUE(run_until([&] { return plog.outcomes.size() >= 3 || plog.ended(); }));
     told += plog.summary() + '|';
-    consumer_log clog;
+    consumer_log &clog = new_consumer_log();
     rstream_consumer_options co = clog.message_options();
     co.offset_type = RSTREAM_OFFSET_FIRST;
     co.name = "reader";
@@ -73,7 +73,11 @@ TEST_F(scenario_15, every_frame_split_at_every_point_gives_the_same) {
   size_t cut = 0;
   for (size_t n = 1; n <= longest; n++) {
     node().on_open = [n](fake::peer &p) { fake::peer_pace(p, n); };
+    fake::counters before = totals(cluster());
     ASSERT_EQ(session(), whole) << "in pieces of " << n;
+    fake::counters after = totals(cluster());
+    uint64_t bytes = after.bytes_sent - before.bytes_sent;
+    EXPECT_GE(after.pieces_sent - before.pieces_sent, bytes / n);
     cut++;
   }
   EXPECT_EQ(cut, longest);
@@ -92,7 +96,7 @@ TEST_F(scenario_16, messages_and_sub_batches_in_one_chunk_come_once_each_with_th
   ASSERT_EQ(mixed.entry_count, 4);
   deliver_after_subscribe(node(), {two, mixed});
   create();
-  consumer_log log;
+  consumer_log &log = new_consumer_log();
   open_consumer(log, log.message_options());
   EXPECT_TRUE(run_until([&] { return totals(cluster()).credits == 10 + 2 || log.ended(); }));
   EXPECT_EQ(log.messages, "98=x 99=y 100=a 101=b 102= 103=c 104=d 105=e");
@@ -108,7 +112,7 @@ TEST_F(scenario_22, a_chunk_of_five_mib_is_accepted_with_one_mib_negotiated) {
   struct tally {
     size_t messages = 0, wrong = 0;
   } n;
-  consumer_log log;
+  consumer_log &log = new_consumer_log();
   rstream_consumer_options o = log.options();
   static tally *at;
   at = &n;
@@ -129,7 +133,7 @@ TEST_F(scenario_22, a_chunk_above_the_limit_of_our_own_is_refused) {
   fake::stream_fill(invoices(), 5200, bytes_of(body));
   options.max_deliver_bytes = 4u << 20;
   create();
-  consumer_log log;
+  consumer_log &log = new_consumer_log();
   rstream_consumer_options o = log.message_options();
   o.offset_type = RSTREAM_OFFSET_FIRST;
   rstream_consumer *c;
@@ -180,7 +184,7 @@ TEST_F(scenario_32, chunks_that_contradict_themselves_are_errors_and_read_nothin
     one.damage(parts);
     deliver_after_subscribe(node(), {parts});
     create();
-    consumer_log log;
+    consumer_log &log = new_consumer_log();
     rstream_consumer_options o = log.message_options();
     rstream_consumer *c;
     ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);

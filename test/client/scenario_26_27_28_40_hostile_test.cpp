@@ -83,7 +83,7 @@ TEST_F(scenario_26, impossible_frame_sizes_in_the_handshake_end_the_connection) 
 TEST_F(scenario_26, impossible_frame_sizes_on_an_open_connection_end_it) {
   for (uint32_t size : impossible_sizes) {
     create();
-    producer_log log;
+    producer_log &log = new_producer_log();
     open_producer(log, log.options());
     fake::peer_send(publishing_peer(), size_alone(size));
     EXPECT_TRUE(run_until([&] { return log.ended(); })) << size;
@@ -178,7 +178,7 @@ TEST_F(scenario_28, frames_that_nobody_asked_for_with_lengths_past_their_end_end
   };
   for (const char *hex : frames) {
     create();
-    producer_log log;
+    producer_log &log = new_producer_log();
     open_producer(log, log.options());
     fake::peer_send(publishing_peer(), from_hex(hex));
     EXPECT_TRUE(run_until([&] { return log.ended(); })) << hex;

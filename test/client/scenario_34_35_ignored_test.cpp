@@ -20,7 +20,7 @@ fake::chunk_parts chunk_of_one(uint64_t offset) {
 
 TEST_F(scenario_34, a_chunk_for_an_unknown_subscription_is_dropped_and_gives_no_credit) {
   create();
-  consumer_log log;
+  consumer_log &log = new_consumer_log();
   rstream_consumer_options o = log.message_options();
   o.offset_type = RSTREAM_OFFSET_FIRST;
   open_consumer(log, o);
@@ -37,7 +37,8 @@ TEST_F(scenario_34, a_chunk_for_an_unknown_subscription_is_dropped_and_gives_no_
 
 TEST_F(scenario_34, chunks_around_the_answer_to_unsubscribe_are_dropped_and_give_no_credit) {
   create();
-  consumer_log first, second;
+  consumer_log &first = new_consumer_log();
+  consumer_log &second = new_consumer_log();
   rstream_consumer *c = open_consumer(first, first.message_options());
   open_consumer(second, second.message_options());
   ASSERT_EQ(invoices().subscriptions.size(), 2u);
@@ -62,7 +63,7 @@ TEST_F(scenario_34, chunks_around_the_answer_to_unsubscribe_are_dropped_and_give
 
 TEST_F(scenario_35, answers_nobody_waits_for_and_unknown_keys_leave_the_connection_alone) {
   create();
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer *p = open_producer(log, log.options());
   fake::peer &peer = publishing_peer();
   byte_vector code = fake::frame_of(wire::response_frame{4711, 1}, key::delete_publisher);

@@ -26,7 +26,67 @@ struct scenario_43 : fake_client {
     EXPECT_TRUE(run_until([&] { return node().peers.empty(); }));
   }
 };
-struct scenario_47 : fake_client {};
+struct scenario_47 : fake_client {
+  byte_vector held;            // the frame nobody answers,
+  fake::peer *from = nullptr;  // and whose it is
+
+  // Nobody answers at this step.
+  void hold_at(key step) {
+    held.clear();
+    node().hooks.clear();
+    on_frame(node(), step, [this](fake::peer &p, const fake::frame &fr) {
+      held.assign(fr.whole.begin(), fr.whole.end());
+      from = &p;
+      return fake::verdict::handled;
+    });
+  }
+  // When it is too late, somebody does.
+  void answer_late() {
+    node().hooks.clear();
+    auto &peers = node().peers;
+    if (std::find(peers.begin(), peers.end(), from) == peers.end()) return;
+    fake::frame late = {.key = wire::load_u16be(&held[4]),
+                        .version = 1,
+                        .body = wire::bytes(held).subspan(8),
+                        .whole = held};
+    fake::peer_handle(*from, late);
+  }
+
+  void close_producer_at(key step) {
+    SCOPED_TRACE(wire::command_name(raw(step)));
+    hold_at(step);
+    create();
+    producer_log &log = new_producer_log();
+    rstream_producer_options o = log.options();
+    rstream_producer *p = nullptr;
+    ASSERT_EQ(rstream_producer_open(&p, env, &o), 0);
+    send(p, "never sent");
+    ASSERT_TRUE(run_until([&] { return !held.empty(); }));
+    ASSERT_EQ(rstream_producer_close_within(p, 0, producer_log::on_closed), 0);
+    answer_late();
+    EXPECT_TRUE(run_until([&] { return log.closed > 0; }));
+    renew();
+    EXPECT_EQ(log.closed, 1);
+    EXPECT_TRUE(log.states.empty());
+    EXPECT_EQ(log.summary(), "1:" + std::to_string(RSTREAM_ECLOSED));
+  }
+  void close_consumer_at(key step) {
+    SCOPED_TRACE(wire::command_name(raw(step)));
+    hold_at(step);
+    create();
+    consumer_log &log = new_consumer_log();
+    rstream_consumer_options o = log.message_options();
+    rstream_consumer *c = nullptr;
+    ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
+    ASSERT_TRUE(run_until([&] { return !held.empty(); }));
+    ASSERT_EQ(rstream_consumer_close(c, consumer_log::on_closed), 0);
+    answer_late();
+    EXPECT_TRUE(run_until([&] { return log.closed > 0; }));
+    renew();
+    EXPECT_EQ(log.closed, 1);
+    EXPECT_TRUE(log.states.empty());
+  }
+};
 struct scenario_49 : fake_client {};
 
 // The broker falls silent at this step of a connection.
@@ -38,7 +98,7 @@ constexpr key handshake_steps[] = {key::peer_properties, key::sasl_handshake,
 
 TEST_F(scenario_43, from_the_confirm_callback) {
   create();
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer_options o = log.options();
   o.on_confirm = [](rstream_producer *, const rstream_confirms *c, void *user) {
     for (size_t i = 0; i < c->count; i++) {
@@ -53,11 +113,11 @@ TEST_F(scenario_43, from_the_confirm_callback) {
 }
 
 TEST_F(scenario_43, from_the_message_callback) {
-  for (int i = 0; i < 5; i++) store("x");
+  fake::stream_fill(invoices(), 5, bytes_of("x"));
   create();
   static int messages;
   messages = 0;
-  consumer_log log;
+  consumer_log &log = new_consumer_log();
   rstream_consumer_options o = log.options();
   o.offset_type = RSTREAM_OFFSET_FIRST;
   o.on_message = [](rstream_consumer *, const rstream_message_view *, void *) {
@@ -74,7 +134,7 @@ TEST_F(scenario_43, from_the_state_callback_when_open) {
   create();
   static int states;
   states = 0;
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer_options o = log.options();
   o.on_state = [](rstream_producer *, const rstream_state *, void *) {
     states++;
@@ -88,7 +148,7 @@ TEST_F(scenario_43, from_the_state_callback_when_open) {
 
 TEST_F(scenario_43, from_the_state_callback_that_tells_of_a_lost_connection) {
   create();
-  consumer_log log;
+  consumer_log &log = new_consumer_log();
   rstream_consumer_options o = log.message_options();
   o.on_state = [](rstream_consumer *, const rstream_state *s, void *user) {
     consumer_log::of(user)->states.push_back(s->state);
@@ -121,7 +181,7 @@ TEST_F(scenario_43, from_every_line_of_the_log) {
     line = 0;
     closes = 0;
     create();
-    producer_log log;
+    producer_log &log = new_producer_log();
     rstream_producer_options o = log.options();
     rstream_producer *p = nullptr;
     if (rstream_producer_open(&p, env, &o) == 0 && env_closed == 0) {
@@ -142,59 +202,26 @@ TEST_F(scenario_43, from_every_line_of_the_log) {
   EXPECT_GT(sessions, 10u);
 }
 
-TEST_F(scenario_47, a_handle_closed_at_any_step_of_the_handshake_never_opens) {
-  for (key step : handshake_steps) {
-    for (bool publishes : {true, false}) {
-      // Nobody answers at this step; then, when it is too late, somebody does.
-      byte_vector held;
-      node().hooks.clear();
-      on_frame(node(), step, [&](fake::peer &, const fake::frame &fr) {
-        held.assign(fr.whole.begin(), fr.whole.end());
-        return fake::verdict::handled;
-      });
-      create();
-      producer_log plog;
-      consumer_log clog;
-      rstream_producer_options po = plog.options();
-      rstream_consumer_options co = clog.message_options();
-      rstream_producer *p = nullptr;
-      rstream_consumer *c = nullptr;
-      if (publishes) {
-        ASSERT_EQ(rstream_producer_open(&p, env, &po), 0);
-        send(p, "never sent");
-      } else {
-        ASSERT_EQ(rstream_consumer_open(&c, env, &co), 0);
-      }
-      ASSERT_TRUE(run_until([&] { return !held.empty(); })) << wire::command_name(raw(step));
-      if (publishes) {
-        ASSERT_EQ(rstream_producer_close_within(p, 0, producer_log::on_closed), 0);
-      } else {
-        ASSERT_EQ(rstream_consumer_close(c, consumer_log::on_closed), 0);
-      }
-      node().hooks.clear();
-      for (fake::peer *peer : std::vector<fake::peer *>(node().peers)) {
-        fake::frame late = {.key = wire::load_u16be(&held[4]),
-                            .version = 1,
-                            .body = wire::bytes(held).subspan(8),
-                            .whole = held};
-        fake::peer_handle(*peer, late);
-      }
-      EXPECT_TRUE(run_until([&] { return plog.closed + clog.closed > 0; }));
-      close_env();
-      EXPECT_EQ(plog.closed + clog.closed, 1);
-      EXPECT_TRUE(plog.states.empty() && clog.states.empty()) << wire::command_name(raw(step));
-      if (publishes) {
-        EXPECT_EQ(plog.summary(), "1:" + std::to_string(RSTREAM_ECLOSED));
-      }
-      env_closed = 0;
-    }
+TEST_F(scenario_47, a_handle_closed_at_any_step_of_its_opening_never_opens) {
+  struct opening {
+    key step;
+    bool producer, consumer;
+  };
+  std::vector<opening> openings;
+  for (key step : handshake_steps) openings.push_back({step, true, true});
+  openings.push_back({key::metadata, true, true});
+  openings.push_back({key::declare_publisher, true, false});
+  openings.push_back({key::subscribe, false, true});
+  for (const opening &one : openings) {
+    if (one.producer) close_producer_at(one.step);
+    if (one.consumer) close_consumer_at(one.step);
   }
 }
 
 TEST_F(scenario_47, a_handle_closed_while_the_name_is_looked_up_never_opens) {
   options.host = "localhost";
   create();
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer_options o = log.options();
   rstream_producer *p;
   ASSERT_EQ(rstream_producer_open(&p, env, &o), 0);
@@ -229,7 +256,7 @@ TEST_F(scenario_49, a_broker_that_never_answers_close_is_left_at_the_deadline) {
   on_frame(node(), key::close,
            [](fake::peer &, const fake::frame &) { return fake::verdict::handled; });
   create();
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer *p = open_producer(log, log.options());
   send(p, "x");
   ASSERT_TRUE(run_until([&] { return log.outcomes.size() == 1; }));
@@ -242,7 +269,7 @@ TEST_F(scenario_49, a_broker_that_never_answers_close_is_left_at_the_deadline) {
 
 TEST_F(scenario_49, a_broker_that_stops_reading_does_not_hold_it_either) {
   create();
-  producer_log log;
+  producer_log &log = new_producer_log();
   rstream_producer_options o = log.options();
   o.close_timeout_ms = 50;
   o.max_messages_in_flight = 100000;

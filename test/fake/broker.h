@@ -63,6 +63,9 @@ struct peer_io {
   // Stops or resumes taking bytes from the client. Bytes that peer_received() has been given
   // already are kept by the broker. nullptr: the broker just keeps everything.
   void (*pause)(void *carrier, bool paused);
+  // Asks for one peer_turn() once the client could have read what was sent so far. nullptr: a timer
+  // of 0 ms is as good.
+  void (*next_turn)(void *carrier);
 };
 
 // A client has connected to `b`. The peer lives until peer_gone(). nullptr: the node is down or was
@@ -71,6 +74,8 @@ peer *peer_open(broker &b, const peer_io &io, void *carrier);
 // Bytes of the client, cut anywhere. Everything they lead to (confirms, chunks for other peers) has
 // been handed to the carriers when it returns.
 void peer_received(peer *p, wire::bytes bytes);
+// What next_turn() asked for.
+void peer_turn(peer *p);
 // The connection is over, whoever ended it. Calls nothing of the carrier; frees the peer.
 void peer_gone(peer *p);
 
@@ -219,6 +224,7 @@ struct counters {
   uint64_t connections = 0;
   uint64_t bytes_received = 0;
   uint64_t bytes_sent = 0;
+  uint64_t pieces_sent = 0;      // see peer_pace()
   uint64_t frames[32] = {};    // received, by key without the response bit; 0: unknown keys
   uint64_t entries = 0;        // in Publish
   uint64_t duplicates = 0;     // of those, confirmed but not stored
@@ -382,6 +388,7 @@ struct peer {
     size_t piece = 0;  // 0: everything
     uint32_t interval_ms = 0;
     bool on = false;
+    bool due_soon = false;  // the next piece has its turn or its timer
     std::vector<uint8_t> queue;
     timer_of<peer> due;
   } pace;

@@ -63,17 +63,38 @@ void on_step_due(net_timer *timer) {
   peer_close(p);
 }
 
+void send_piece(peer &p);
+
 void on_pace_due(net_timer *timer) {
   peer &p = owner_of<peer>(timer);
   entry_scope scope(*p.broker->cluster);
+  send_piece(p);
+}
+
+void await_piece(peer &p) {
   auto &pace = p.pace;
+  if (pace.queue.empty() || pace.due_soon) return;
+  pace.due_soon = true;
+  if (pace.interval_ms == 0 && p.io.next_turn) {
+    p.io.next_turn(p.carrier);
+  } else {
+    start(world_of(p), pace.due, p, pace.interval_ms, on_pace_due);
+  }
+}
+
+void send_piece(peer &p) {
+  auto &pace = p.pace;
+  pace.due_soon = false;
   size_t n = pace.first ? pace.first : pace.piece;
   pace.first = 0;
   if (n == 0 || n > pace.queue.size()) n = pace.queue.size();
-  if (n > 0) p.io.send(p.carrier, {pace.queue.data(), n});
+  if (n > 0) {
+    p.count.pieces_sent++;
+    p.io.send(p.carrier, {pace.queue.data(), n});
+  }
   pace.queue.erase(pace.queue.begin(), pace.queue.begin() + static_cast<ptrdiff_t>(n));
   if (!pace.queue.empty()) {
-    start(world_of(p), pace.due, p, pace.interval_ms, on_pace_due);
+    await_piece(p);
   } else {
     pace.on = pace.piece > 0;
     if (p.close_after_flush) mark_dirty(p);
@@ -90,10 +111,8 @@ void on_later_due(net_timer *timer) {
 }
 
 void queue_paced(peer &p, wire::bytes bytes) {
-  auto &pace = p.pace;
-  pace.queue.insert(pace.queue.end(), bytes.begin(), bytes.end());
-  if (pace.queue.empty() || pace.due.timer.active) return;
-  start(world_of(p), pace.due, p, pace.interval_ms, on_pace_due);
+  p.pace.queue.insert(p.pace.queue.end(), bytes.begin(), bytes.end());
+  await_piece(p);
 }
 
 // ---- frames
@@ -269,6 +288,7 @@ void add_counters(counters &to, const counters &from) {
   to.connections += from.connections;
   to.bytes_received += from.bytes_received;
   to.bytes_sent += from.bytes_sent;
+  to.pieces_sent += from.pieces_sent;
   for (size_t i = 0; i < 32; i++) to.frames[i] += from.frames[i];
   to.entries += from.entries;
   to.duplicates += from.duplicates;
@@ -376,6 +396,11 @@ void peer_received(peer *p, wire::bytes bytes) {
   peer_process(*p, bytes);
 }
 
+void peer_turn(peer *p) {
+  entry_scope scope(*p->broker->cluster);
+  send_piece(*p);
+}
+
 void peer_gone(peer *p) {
   cluster &c = *p->broker->cluster;
   entry_scope scope(c);
@@ -466,6 +491,7 @@ void peer_pace(peer &p, size_t piece, uint32_t interval_ms) {
   pace.interval_ms = interval_ms;
   pace.on = piece > 0;
   if (piece > 0 || pace.queue.empty()) return;
+  if (pace.due.timer.active) pace.due_soon = false;
   stop(world_of(p), pace.due);
   p.io.send(p.carrier, pace.queue);
   pace.queue.clear();

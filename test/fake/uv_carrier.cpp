@@ -48,6 +48,7 @@ struct link {
   bool shut = false;    // our half is closed, the client's is awaited
   bool over = false;    // the descriptor is gone
   bool paused = false;
+  bool wants_turn = false;  // next_turn() was called
 };
 
 struct listener {
@@ -83,7 +84,7 @@ void watch(link &l) {
   int events = 0;
   // Paused, it does not even learn that the client is gone: that stands behind what is unread.
   if (!l.paused) events |= UV_READABLE;
-  if (!l.out.empty()) events |= UV_WRITABLE;
+  if (!l.out.empty() || l.wants_turn) events |= UV_WRITABLE;
   if (events) {
     uv_poll_start(&l.poll, events, on_link_event);
   } else {
@@ -184,7 +185,15 @@ void io_pause(void *carrier, bool paused) {
   if (!l.over) watch(l);
 }
 
-constexpr peer_io io = {io_send, io_send_shared, io_close, io_reset, io_pause};
+// Not a timer of 0 ms, which libuv may run again before it looks at sockets. The event that there is
+// room comes from the same call as the client's, and what is sent then goes out after both.
+void io_next_turn(void *carrier) {
+  link &l = *static_cast<link *>(carrier);
+  l.wants_turn = true;
+  net_task_queue(*l.owner->world, l.flush.task, task_stage::write);
+}
+
+constexpr peer_io io = {io_send, io_send_shared, io_close, io_reset, io_pause, io_next_turn};
 
 void consume(link &l, size_t n) {
   while (n > 0) {
@@ -254,7 +263,13 @@ void on_link_event(uv_poll_t *poll, int status, int events) {
     end_link(l, false);
     return;
   }
-  if (events & UV_WRITABLE) flush(l);
+  if ((events & UV_WRITABLE) && !l.out.empty()) {
+    flush(l);
+  } else if ((events & UV_WRITABLE) && l.wants_turn) {
+    l.wants_turn = false;
+    watch(l);
+    peer_turn(l.peer);
+  }
   if (l.over || !(events & UV_READABLE)) return;
   for (int i = 0; i < reads_per_event && read_once(l); i++) {
   }
