@@ -2,6 +2,7 @@
 
 #include <cinttypes>
 #include <cstring>
+#include <initializer_list>
 
 namespace perf {
 

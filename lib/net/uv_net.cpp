@@ -42,8 +42,9 @@ void world_wake_at(net *world, uint64_t due_ms) {
   uint64_t delay = due_ms > now ? due_ms - now : 0;
   // libuv counts from its cached time, which may lag behind.
   uv_update_time(w->loop);
-  // One more, as our clock counts the milliseconds that libuv's has only begun.
-  uv_timer_start(&w->timer, on_timer, delay ? delay + 1 : 0, 0);
+  // One more, as our clock counts the milliseconds that libuv's has only begun, and as a
+  // timer of 0 that is started by a timer would run again before any socket is looked at.
+  uv_timer_start(&w->timer, on_timer, delay + 1, 0);
 }
 
 void stop_turn_handles(uv_world *w) {

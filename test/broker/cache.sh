@@ -59,7 +59,7 @@ exec_debootstrap() {
   proxy=$(apt_proxy)
   # debootstrap of an older release has no script for a newer suite; sid's serves them all.
   exec env ${proxy:+http_proxy="$proxy"} \
-    setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc \
+    setpriv --pdeathsig KILL unshare --mount --propagation "$(propagation)" --pid --fork --kill-child --mount-proc \
     debootstrap --variant=minbase --include=rabbitmq-server,procps \
     "$suite" "$root" "$mirror" /usr/share/debootstrap/scripts/sid </dev/null
 }

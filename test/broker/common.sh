@@ -57,3 +57,8 @@ detach() {
     exec setsid "$@" </dev/null >>"$log" 2>&1
   ) &
 }
+
+# In a chroot, "/" is no mount point and its propagation can't be set.
+propagation() {
+  if unshare --mount true 2>/dev/null; then echo private; else echo unchanged; fi
+}

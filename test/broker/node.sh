@@ -98,7 +98,7 @@ inside_command() {
     "$@")
 }
 
-enter() { nsenter --target "$(<"$run/init.pid")" --mount --pid "$@"; }
+enter() { nsenter --target "$(<"$run/init.pid")" --mount --root --pid "$@"; }
 
 # Does what rabbitmqctl eval does, many times faster, because no second Erlang machine has to start.
 evaluate() {
@@ -118,7 +118,7 @@ launch() {
   rm -f "$run/$node/pid"
   inside_command "$node" RUNNING_UNDER_SYSTEMD=true RABBITMQ_LOGS=- rabbitmq-server
   # shellcheck disable=SC2016  # The inner shell expands these.
-  detach "$run/$node/log" nsenter --target "$(<"$run/init.pid")" --mount --pid \
+  detach "$run/$node/log" nsenter --target "$(<"$run/init.pid")" --mount --root --pid \
     bash -c 'ulimit -n 65536 2>/dev/null; (read -r pid _ </proc/self/stat; echo "$pid" >"$1"; shift; exec "$@") &' \
     launch "$run/$node/pid" "${command_inside[@]}"
   wait_until 10 test -s "$run/$node/pid" || die "$node did not start; see $run/$node/log"

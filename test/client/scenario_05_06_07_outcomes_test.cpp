@@ -1,4 +1,5 @@
-// Scenarios 5, 6 and 7: what the broker says about messages, in every order, at every moment.
+// Scenarios 5, 6 and 7: what the broker says about messages, in every order, at every
+// moment.
 #include "scenario.h"
 
 using namespace rstream;
@@ -48,7 +49,8 @@ TEST_F(scenario_5, confirms_that_answer_at_once_are_not_lost) {
   EXPECT_EQ(frames_of(key::publish), 100u);
 }
 
-TEST_F(scenario_5, confirms_that_come_while_the_rest_is_still_being_written_are_not_lost) {
+TEST_F(scenario_5,
+       confirms_that_come_while_the_rest_is_still_being_written_are_not_lost) {
   create();
   producer_log &log = new_producer_log();
   rstream_producer_options o = log.options();
@@ -75,7 +77,8 @@ TEST_F(scenario_5, confirms_that_come_while_the_rest_is_still_being_written_are_
   EXPECT_EQ(invoices().next_offset, count);
 }
 
-TEST_F(scenario_5, a_confirm_in_one_piece_with_the_answer_to_declare_publisher_does_no_harm) {
+TEST_F(scenario_5,
+       a_confirm_in_one_piece_with_the_answer_to_declare_publisher_does_no_harm) {
   on_frame(node(), key::declare_publisher, [](fake::peer &from, const fake::frame &fr) {
     fake::peer_handle(from, fr);
     fake::peer_send(from, confirm(0, {1}));
@@ -143,7 +146,8 @@ TEST_F(scenario_7, bogus_outcomes_are_counted_and_ignored) {
   for (int i = 0; i < 3; i++) send(p, "x");
   ASSERT_TRUE(run_until([&] { return log.outcomes.size() >= 3; }));
   // Once more what was confirmed already.
-  fake::peer_send(publishing_peer(), fake::join({confirm(0, {1, 2, 3}), failure(0, {1}, 17)}));
+  fake::peer_send(publishing_peer(),
+                  fake::join({confirm(0, {1, 2, 3}), failure(0, {1}, 17)}));
   send(p, "x");
   ASSERT_TRUE(run_until([&] { return log.outcomes.size() >= 4; }));
   expect_all_confirmed(log, 4);

@@ -27,7 +27,8 @@ struct scenario_15 : fake_client {
     co.name = "reader";
     rstream_consumer *c = open_consumer(clog, co);
     EXPECT_TRUE(run_until([&] {
-      return std::count(clog.messages.begin(), clog.messages.end(), '=') >= 3 || clog.ended();
+      return std::count(clog.messages.begin(), clog.messages.end(), '=') >= 3 ||
+             clog.ended();
     }));
     told += clog.messages + '|';
     EXPECT_EQ(rstream_consumer_store_offset(c, 2), 0);
@@ -38,10 +39,12 @@ struct scenario_15 : fake_client {
     auto on_value = [](rstream_env *, int status, uint64_t number, void *user) {
       *static_cast<value *>(user) = {1, status, number};
     };
-    EXPECT_EQ(rstream_query_publisher_sequence(env, "splitter", "invoices", on_value, &v), 0);
+    EXPECT_EQ(rstream_query_publisher_sequence(env, "splitter", "invoices", on_value, &v),
+              0);
     EXPECT_TRUE(run_until([&] { return v.calls > 0; }));
     told += std::to_string(v.status) + ' ' + std::to_string(v.number) + '|';
-    told += std::to_string(stats().connections_lost) + std::to_string(stats().frames_ignored);
+    told +=
+        std::to_string(stats().connections_lost) + std::to_string(stats().frames_ignored);
     renew();
     fake::stream_delete(cluster(), "invoices");
     fake::stream_create(cluster(), "invoices");
@@ -67,7 +70,8 @@ void deliver_after_subscribe(fake::broker &b, std::vector<fake::chunk_parts> chu
 
 TEST_F(scenario_15, every_frame_split_at_every_point_gives_the_same) {
   std::string whole = session();
-  EXPECT_EQ(whole, "1:0 2:0 3:0|0=hello 1= 2=a longer message than the two before|0 3|00");
+  EXPECT_EQ(whole,
+            "1:0 2:0 3:0|0=hello 1= 2=a longer message than the two before|0 3|00");
   // Each answer is cut behind n bytes, and again behind as many.
   constexpr size_t longest = 230;
   size_t cut = 0;
@@ -83,7 +87,8 @@ TEST_F(scenario_15, every_frame_split_at_every_point_gives_the_same) {
   EXPECT_EQ(cut, longest);
 }
 
-TEST_F(scenario_16, messages_and_sub_batches_in_one_chunk_come_once_each_with_their_offsets) {
+TEST_F(scenario_16,
+       messages_and_sub_batches_in_one_chunk_come_once_each_with_their_offsets) {
   fake::chunk_parts two = {.first_offset = 98};
   fake::chunk_add(two, "x");
   fake::chunk_add(two, "y");
@@ -98,7 +103,8 @@ TEST_F(scenario_16, messages_and_sub_batches_in_one_chunk_come_once_each_with_th
   create();
   consumer_log &log = new_consumer_log();
   open_consumer(log, log.message_options());
-  EXPECT_TRUE(run_until([&] { return totals(cluster()).credits == 10 + 2 || log.ended(); }));
+  EXPECT_TRUE(
+      run_until([&] { return totals(cluster()).credits == 10 + 2 || log.ended(); }));
   EXPECT_EQ(log.messages, "98=x 99=y 100=a 101=b 102= 103=c 104=d 105=e");
   EXPECT_EQ(log.entry_errors, "");
 }
@@ -118,13 +124,15 @@ TEST_F(scenario_22, a_chunk_of_five_mib_is_accepted_with_one_mib_negotiated) {
   at = &n;
   o.offset_type = RSTREAM_OFFSET_FIRST;
   o.on_message = [](rstream_consumer *, const rstream_message_view *m, void *) {
-    if (m->offset != at->messages++ || m->body_size != 1024 || m->body[1023] != 'b') at->wrong++;
+    if (m->offset != at->messages++ || m->body_size != 1024 || m->body[1023] != 'b')
+      at->wrong++;
   };
   open_consumer(log, o);
   EXPECT_TRUE(run_until([&] { return n.messages >= 5200 || log.ended(); }));
   EXPECT_EQ(n.messages, 5200u);
   EXPECT_EQ(n.wrong, 0u);
   EXPECT_FALSE(log.ended()) << log.text;
+  ASSERT_NE(fake::subscription_of(cluster(), "invoices"), nullptr);
   EXPECT_EQ(subscribed_peer().frame_max, 1u << 20);
 }
 
@@ -144,7 +152,8 @@ TEST_F(scenario_22, a_chunk_above_the_limit_of_our_own_is_refused) {
   EXPECT_LT(largest_block, 4u << 20);
 }
 
-TEST_F(scenario_32, chunks_that_contradict_themselves_are_errors_and_read_nothing_outside) {
+TEST_F(scenario_32,
+       chunks_that_contradict_themselves_are_errors_and_read_nothing_outside) {
   struct broken_chunk {
     const char *what;
     void (*damage)(fake::chunk_parts &parts);
@@ -160,20 +169,23 @@ TEST_F(scenario_32, chunks_that_contradict_themselves_are_errors_and_read_nothin
       {"fewer entries", [](fake::chunk_parts &c) { c.entry_count--; }, all},
       {"no entries", [](fake::chunk_parts &c) { c.entry_count = 0; }, ""},
       {"size past the data", [](fake::chunk_parts &c) { c.entries[1] = 1; }, ""},
-      {"largest size", [](fake::chunk_parts &c) { wire::store_u32be(&c.entries[0], 0x7fffffff); },
-       ""},
-      {"negative size", [](fake::chunk_parts &c) { wire::store_u32be(&c.entries[0], 0xffffffff); },
-       ""},
+      {"largest size",
+       [](fake::chunk_parts &c) { wire::store_u32be(&c.entries[0], 0x7fffffff); }, ""},
+      {"negative size",
+       [](fake::chunk_parts &c) { wire::store_u32be(&c.entries[0], 0xffffffff); }, ""},
       {"sub-batch past the data", [](fake::chunk_parts &c) { c.entries[14 + 7] = 0x7f; },
        "10=one 11=two"},
-      {"sub-batch of 65535", [](fake::chunk_parts &c) { wire::store_u16be(&c.entries[15], 65535); },
+      {"sub-batch of 65535",
+       [](fake::chunk_parts &c) { wire::store_u16be(&c.entries[15], 65535); },
        "10=one 11=two"},
-      {"message past its sub-batch", [](fake::chunk_parts &c) { c.entries[14 + 11 + 1] = 1; },
-       "10=one 11=two"},
-      {"data longer than the frame", [](fake::chunk_parts &c) { c.data_bytes_off = 1; }, ""},
+      {"message past its sub-batch",
+       [](fake::chunk_parts &c) { c.entries[14 + 11 + 1] = 1; }, "10=one 11=two"},
+      {"data longer than the frame", [](fake::chunk_parts &c) { c.data_bytes_off = 1; },
+       ""},
       {"largest data", [](fake::chunk_parts &c) { c.data_bytes_off = INT32_MAX; }, ""},
       {"negative data", [](fake::chunk_parts &c) { c.data_bytes_off = -1000; }, ""},
-      {"offsets that wrap", [](fake::chunk_parts &c) { c.first_offset = UINT64_MAX - 1; }, ""},
+      {"offsets that wrap", [](fake::chunk_parts &c) { c.first_offset = UINT64_MAX - 1; },
+       ""},
   };
   for (const broken_chunk &one : cases) {
     node().hooks.clear();
@@ -188,7 +200,8 @@ TEST_F(scenario_32, chunks_that_contradict_themselves_are_errors_and_read_nothin
     rstream_consumer_options o = log.message_options();
     rstream_consumer *c;
     ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
-    EXPECT_TRUE(run_until([&] { return log.ended() || !log.entry_errors.empty(); })) << one.what;
+    EXPECT_TRUE(run_until([&] { return log.ended() || !log.entry_errors.empty(); }))
+        << one.what;
     // Damaged as it is, what it still tells is a beginning of the truth.
     EXPECT_EQ(std::string(one.messages).compare(0, log.messages.size(), log.messages), 0)
         << one.what << ": " << log.messages;

@@ -40,16 +40,17 @@ struct scenario_28 : fake_client {
     } else if (k == key::stream_stats) {
       EXPECT_EQ(rstream_stream_stats(
                     env, "invoices",
-                    [](rstream_env *, int status, const rstream_stream_statistics *, void *user) {
-                      set(status, user);
-                    },
+                    [](rstream_env *, int status, const rstream_stream_statistics *,
+                       void *user) { set(status, user); },
                     &r),
                 0);
     } else {
-      EXPECT_EQ(rstream_query_offset(
-                    env, "reader", "invoices",
-                    [](rstream_env *, int status, uint64_t, void *user) { set(status, user); }, &r),
-                0);
+      EXPECT_EQ(
+          rstream_query_offset(
+              env, "reader", "invoices",
+              [](rstream_env *, int status, uint64_t, void *user) { set(status, user); },
+              &r),
+          0);
     }
     EXPECT_TRUE(run_until([&] { return r.calls > 0; }));
     EXPECT_EQ(r.calls, 1);
@@ -94,7 +95,8 @@ TEST_F(scenario_26, impossible_frame_sizes_on_an_open_connection_end_it) {
 }
 
 TEST_F(scenario_27, a_frame_of_9_kib_before_open_is_refused) {
-  const key steps[] = {key::peer_properties, key::sasl_handshake, key::sasl_authenticate, key::open};
+  const key steps[] = {key::peer_properties, key::sasl_handshake, key::sasl_authenticate,
+                       key::open};
   for (key k : steps) {
     fake::script &s = fake::script_next(node());
     // Its size alone is enough: nobody has to wait for the rest.
@@ -115,12 +117,18 @@ TEST_F(scenario_28, lengths_past_the_end_in_every_answer_are_protocol_errors) {
   };
   // Size, key, version, correlation id and mostly the code precede.
   const length_field fields[] = {
-      {key::peer_properties, 14, 4},           {key::peer_properties, 18, 2},
-      {key::sasl_handshake, 14, 4},            {key::sasl_handshake, 18, 2},
-      {key::open, 14, 4},                      {key::open, 18, 2},
-      {key::exchange_command_versions, 14, 4}, {key::metadata, 12, 4},
-      {key::metadata, 18, 2},                  {key::metadata, 33, 4},
-      {key::metadata, 37, 2},                  {key::stream_stats, 14, 4},
+      {key::peer_properties, 14, 4},
+      {key::peer_properties, 18, 2},
+      {key::sasl_handshake, 14, 4},
+      {key::sasl_handshake, 18, 2},
+      {key::open, 14, 4},
+      {key::open, 18, 2},
+      {key::exchange_command_versions, 14, 4},
+      {key::metadata, 12, 4},
+      {key::metadata, 18, 2},
+      {key::metadata, 33, 4},
+      {key::metadata, 37, 2},
+      {key::stream_stats, 14, 4},
       {key::stream_stats, 18, 2},
   };
   for (const length_field &field : fields) {
@@ -131,7 +139,8 @@ TEST_F(scenario_28, lengths_past_the_end_in_every_answer_are_protocol_errors) {
         if (field.bytes == 4) {
           wire::store_u32be(&frame[field.at], value);
         } else {
-          wire::store_u16be(&frame[field.at], static_cast<uint16_t>(value >> 16 | 0x7000));
+          wire::store_u16be(&frame[field.at],
+                            static_cast<uint16_t>(value >> 16 | 0x7000));
         }
         damaged = true;
       });
@@ -146,16 +155,21 @@ TEST_F(scenario_28, lengths_past_the_end_in_every_answer_are_protocol_errors) {
 }
 
 TEST_F(scenario_28, answers_cut_short_are_protocol_errors) {
-  const key answers[] = {key::peer_properties, key::sasl_handshake, key::sasl_authenticate,
-                         key::open, key::exchange_command_versions, key::metadata,
-                         key::stream_stats, key::query_offset};
+  const key answers[] = {key::peer_properties,
+                         key::sasl_handshake,
+                         key::sasl_authenticate,
+                         key::open,
+                         key::exchange_command_versions,
+                         key::metadata,
+                         key::stream_stats,
+                         key::query_offset};
   for (key k : answers) {
     node().hooks.clear();
     on_frame(node(), k, [k](fake::peer &from, const fake::frame &fr) {
-      // An OK, and then nothing of what has to follow; or not even all of the code, where nothing
-      // has to follow.
-      bool code_is_enough = k == key::peer_properties || k == key::sasl_authenticate ||
-                            k == key::open;
+      // An OK, and then nothing of what has to follow; or not even all of the code, where
+      // nothing has to follow.
+      bool code_is_enough =
+          k == key::peer_properties || k == key::sasl_authenticate || k == key::open;
       byte_vector body(code_is_enough ? 5 : 6);
       wire::store_u32be(body.data(), fake::correlation_of(fr));
       if (body.size() == 6) wire::store_u16be(body.data() + 4, 1);
@@ -168,13 +182,14 @@ TEST_F(scenario_28, answers_cut_short_are_protocol_errors) {
   }
 }
 
-TEST_F(scenario_28, frames_that_nobody_asked_for_with_lengths_past_their_end_end_the_connection) {
+TEST_F(scenario_28,
+       frames_that_nobody_asked_for_with_lengths_past_their_end_end_the_connection) {
   const char *const frames[] = {
-      "0000000d 0003 0001 00 7fffffff 00000000",           // PublishConfirm
+      "0000000d 0003 0001 00 7fffffff 00000000",               // PublishConfirm
       "00000013 0004 0001 00 00000002 0000000000000001 0011",  // PublishError
-      "00000008 0010 0001 0006 7fff",                      // MetadataUpdate
-      "0000000c 0016 0001 00000001 000d 7fff",             // Close
-      "00000008 001a 0001 00000000",                       // ConsumerUpdate
+      "00000008 0010 0001 0006 7fff",                          // MetadataUpdate
+      "0000000c 0016 0001 00000001 000d 7fff",                 // Close
+      "00000008 001a 0001 00000000",                           // ConsumerUpdate
   };
   for (const char *hex : frames) {
     create();

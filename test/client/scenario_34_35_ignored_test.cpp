@@ -35,7 +35,8 @@ TEST_F(scenario_34, a_chunk_for_an_unknown_subscription_is_dropped_and_gives_no_
   EXPECT_EQ(stats().frames_ignored, 1u);
 }
 
-TEST_F(scenario_34, chunks_around_the_answer_to_unsubscribe_are_dropped_and_give_no_credit) {
+TEST_F(scenario_34,
+       chunks_around_the_answer_to_unsubscribe_are_dropped_and_give_no_credit) {
   create();
   consumer_log &first = new_consumer_log();
   consumer_log &second = new_consumer_log();
@@ -61,7 +62,8 @@ TEST_F(scenario_34, chunks_around_the_answer_to_unsubscribe_are_dropped_and_give
   EXPECT_EQ(frames_of(key::unsubscribe), 1u);
 }
 
-TEST_F(scenario_35, answers_nobody_waits_for_and_unknown_keys_leave_the_connection_alone) {
+TEST_F(scenario_35,
+       answers_nobody_waits_for_and_unknown_keys_leave_the_connection_alone) {
   create();
   producer_log &log = new_producer_log();
   rstream_producer *p = open_producer(log, log.options());
@@ -72,9 +74,9 @@ TEST_F(scenario_35, answers_nobody_waits_for_and_unknown_keys_leave_the_connecti
       code,  // twice,
       fake::frame_of(wire::query_offset_response{4712, 1, 5}),
       fake::frame_of(wire::response_frame{4711, 1}, key::subscribe),
-      fake::raw_frame(0x0063, 1, {}),             // an unknown key,
-      fake::raw_frame(0x8063, 1, {}),             // as an answer,
-      fake::raw_frame(raw(key::deliver), 9, {}),  // an unknown version,
+      fake::raw_frame(0x0063, 1, {}),                          // an unknown key,
+      fake::raw_frame(0x8063, 1, {}),                          // as an answer,
+      fake::raw_frame(raw(key::deliver), 9, {}),               // an unknown version,
       fake::frame_of(wire::declare_publisher{1, 0, "", "s"}),  // keys that clients send
       fake::frame_of(wire::credit{0, 1}),
   };
@@ -86,9 +88,10 @@ TEST_F(scenario_35, answers_nobody_waits_for_and_unknown_keys_leave_the_connecti
   EXPECT_EQ(stats().connections_lost, 0u);
 }
 
-TEST_F(scenario_35, an_answer_of_the_wrong_kind_or_that_comes_twice_answers_nothing_else) {
-  // Before its true answer, each request gets one with its correlation id but of another command;
-  // after it, the same once more.
+TEST_F(scenario_35,
+       an_answer_of_the_wrong_kind_or_that_comes_twice_answers_nothing_else) {
+  // Before its true answer, each request gets one with its correlation id but of another
+  // command; after it, the same once more.
   on_frame(node(), key::query_offset, [](fake::peer &from, const fake::frame &fr) {
     uint32_t id = fake::correlation_of(fr);
     fake::peer_send(from, fake::frame_of(wire::response_frame{id, 5}, key::create));

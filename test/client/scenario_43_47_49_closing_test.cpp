@@ -162,10 +162,11 @@ TEST_F(scenario_43, from_the_state_callback_that_tells_of_a_lost_connection) {
 
 TEST_F(scenario_43, from_the_callback_of_a_request) {
   create();
-  ASSERT_EQ(rstream_query_offset(
-                env, "reader", "invoices",
-                [](rstream_env *, int, uint64_t, void *) { close_from_callback(); }, nullptr),
-            0);
+  ASSERT_EQ(
+      rstream_query_offset(
+          env, "reader", "invoices",
+          [](rstream_env *, int, uint64_t, void *) { close_from_callback(); }, nullptr),
+      0);
   expect_closed();
 }
 
@@ -248,7 +249,8 @@ TEST_F(scenario_47, an_environment_closed_at_any_step_of_the_handshake_is_gone) 
     env_closed = 0;
     EXPECT_EQ(r.calls, 1);
     EXPECT_EQ(r.status, RSTREAM_ECANCELED);
-    EXPECT_TRUE(run_until([&] { return node().peers.empty(); })) << wire::command_name(raw(step));
+    EXPECT_TRUE(run_until([&] { return node().peers.empty(); }))
+        << wire::command_name(raw(step));
   }
 }
 
@@ -279,7 +281,8 @@ TEST_F(scenario_49, a_broker_that_stops_reading_does_not_hold_it_either) {
   for (int i = 0; i < 3000; i++) send(p, body);
   close_env();
   EXPECT_EQ(log.outcomes.size(), 3000u);
-  for (const producer_log::outcome &one : log.outcomes) EXPECT_EQ(one.status, RSTREAM_ECLOSED);
+  for (const producer_log::outcome &one : log.outcomes)
+    EXPECT_EQ(one.status, RSTREAM_ECLOSED);
   // What was written before stands in the way of the end.
   for (fake::peer *peer : node().peers) fake::peer_resume_reading(*peer);
   EXPECT_TRUE(run_until([&] { return node().peers.empty(); }));

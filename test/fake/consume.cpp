@@ -78,7 +78,8 @@ std::string property_of(const subscription &sub, const char *key) {
   return it == sub.properties.end() ? std::string() : it->second;
 }
 
-wire::response subscribe_code(peer &p, const wire::subscribe &x, const subscription &sub) {
+wire::response subscribe_code(peer &p, const wire::subscribe &x,
+                              const subscription &sub) {
   stream *s = stream_find(*p.broker->cluster, x.stream);
   if (p.subscriptions[x.subscription_id]) {
     return wire::response::subscription_id_already_exists;
@@ -203,7 +204,8 @@ bool handle_credit(peer &p, const frame &fr) {
 
 bool handle_consumer_update(peer &p, const frame &fr) {
   wire::consumer_update_response x;
-  // An answer that is the code alone finds no handler, and an unknown offset type crashes it.
+  // An answer that is the code alone finds no handler, and an unknown offset type crashes
+  // it.
   if (!take(fr, x) || !valid_spec(x.spec, true)) return false;
   auto it = p.updates.find(x.correlation_id);
   if (it == p.updates.end()) return true;
@@ -259,7 +261,8 @@ bool handle_query_offset(peer &p, const frame &fr) {
     answer.code = wire::raw(wire::response::stream_does_not_exist);
   } else if (!stream_has_leader(*s)) {
     answer.code = wire::raw(wire::response::stream_not_available);
-  } else if (auto it = s->offsets.find(std::string(x.reference)); it != s->offsets.end()) {
+  } else if (auto it = s->offsets.find(std::string(x.reference));
+             it != s->offsets.end()) {
     answer.offset = it->second;
   } else {
     answer.code = wire::raw(wire::response::no_offset);
@@ -290,7 +293,8 @@ bool handle_resolve_offset(peer &p, const frame &fr) {
   } else {
     uint64_t at = stream_position(*s, x.spec);
     bool there = at < s->committed_chunks && at >= s->first_chunk;
-    answer.spec = wire::offset_at(there ? chunk_at(*s, at).first_offset : s->committed_offset);
+    answer.spec =
+        wire::offset_at(there ? chunk_at(*s, at).first_offset : s->committed_offset);
   }
   emit(p, answer);
   return true;

@@ -10,16 +10,26 @@ namespace {
 
 // What the broker says it receives; a key it does not know would crash it.
 constexpr wire::key received_commands[] = {
-    wire::key::declare_publisher,   wire::key::publish,
-    wire::key::query_publisher_sequence, wire::key::delete_publisher,
-    wire::key::subscribe,           wire::key::credit,
-    wire::key::store_offset,        wire::key::query_offset,
-    wire::key::unsubscribe,         wire::key::create,
-    wire::key::delete_stream,       wire::key::metadata,
-    wire::key::close,               wire::key::heartbeat,
-    wire::key::route,               wire::key::partitions,
-    wire::key::stream_stats,        wire::key::create_super_stream,
-    wire::key::delete_super_stream, wire::key::resolve_offset_spec,
+    wire::key::declare_publisher,
+    wire::key::publish,
+    wire::key::query_publisher_sequence,
+    wire::key::delete_publisher,
+    wire::key::subscribe,
+    wire::key::credit,
+    wire::key::store_offset,
+    wire::key::query_offset,
+    wire::key::unsubscribe,
+    wire::key::create,
+    wire::key::delete_stream,
+    wire::key::metadata,
+    wire::key::close,
+    wire::key::heartbeat,
+    wire::key::route,
+    wire::key::partitions,
+    wire::key::stream_stats,
+    wire::key::create_super_stream,
+    wire::key::delete_super_stream,
+    wire::key::resolve_offset_spec,
 };
 
 bool on_properties(peer &p, const frame &fr) {
@@ -65,7 +75,8 @@ void tarpit(peer &p, wire::key key, uint32_t correlation, wire::response code) {
 }
 
 // What the mechanism makes of the data: ok, and who it is.
-wire::response authenticate(cluster &c, const wire::sasl_authenticate &x, std::string &name) {
+wire::response authenticate(cluster &c, const wire::sasl_authenticate &x,
+                            std::string &name) {
   auto &known = c.options.mechanisms;
   if (std::find(known.begin(), known.end(), x.mechanism) == known.end()) {
     return wire::response::sasl_mechanism_not_supported;
@@ -83,7 +94,8 @@ wire::response authenticate(cluster &c, const wire::sasl_authenticate &x, std::s
   if (it == c.users.end() || it->second.password != data.substr(second + 1)) {
     return wire::response::authentication_failure;
   }
-  if (it->second.loopback_only_refused) return wire::response::authentication_failure_loopback;
+  if (it->second.loopback_only_refused)
+    return wire::response::authentication_failure_loopback;
   return wire::response::ok;
 }
 
@@ -126,11 +138,13 @@ bool on_open(peer &p, const frame &fr) {
   if (!take(fr, x)) return false;
   p.vhost = x.vhost;
   if (p.user && !p.user->vhosts.contains(p.vhost)) {
-    tarpit(p, wire::key::open, x.correlation_id, wire::response::virtual_host_access_failure);
+    tarpit(p, wire::key::open, x.correlation_id,
+           wire::response::virtual_host_access_failure);
     return true;
   }
   std::string port = std::to_string(p.broker->port);
-  wire::property mine[] = {{"advertised_host", p.broker->host}, {"advertised_port", port}};
+  wire::property mine[] = {{"advertised_host", p.broker->host},
+                           {"advertised_port", port}};
   wire::open_response answer = {.correlation_id = x.correlation_id, .code = 1};
   if (p.broker->cluster->options.advertise) answer.properties = {mine};
   emit(p, answer);
@@ -170,13 +184,18 @@ bool handle_handshake(peer &p, const frame &fr) {
   if (fr.version != 1) return false;
   bool taken = false;
   switch (p.state) {
-  case peer_state::properties: taken = is(wire::key::peer_properties) && on_properties(p, fr); break;
-  case peer_state::handshake: taken = is(wire::key::sasl_handshake) && on_sasl_handshake(p, fr); break;
+  case peer_state::properties:
+    taken = is(wire::key::peer_properties) && on_properties(p, fr);
+    break;
+  case peer_state::handshake:
+    taken = is(wire::key::sasl_handshake) && on_sasl_handshake(p, fr);
+    break;
   case peer_state::authenticate:
     taken = is(wire::key::sasl_authenticate) && on_authenticate(p, fr);
     break;
   case peer_state::tune:
-    taken = wire::without_response_bit(fr.key) == wire::raw(wire::key::tune) && on_tune(p, fr);
+    taken = wire::without_response_bit(fr.key) == wire::raw(wire::key::tune) &&
+            on_tune(p, fr);
     break;
   case peer_state::open: taken = is(wire::key::open) && on_open(p, fr); break;
   default: break;
@@ -216,7 +235,8 @@ bool handle_versions(peer &p, const frame &fr) {
       return true;
     }
     // An exact match, so that a client which could take more gets less.
-    if (item.key == wire::raw(wire::key::deliver)) p.deliver_version = item.max == 2 ? 2 : 1;
+    if (item.key == wire::raw(wire::key::deliver))
+      p.deliver_version = item.max == 2 ? 2 : 1;
   }
   std::vector<wire::version_range> mine;
   for (wire::key key : received_commands) {

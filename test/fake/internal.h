@@ -6,7 +6,8 @@
 
 namespace rstream::fake {
 
-// Every way into the broker: at the end of the outermost, chunks are sealed and output is flushed.
+// Every way into the broker: at the end of the outermost, chunks are sealed and output is
+// flushed.
 struct entry_scope {
   fake::cluster &cluster;
   explicit entry_scope(fake::cluster &c);
@@ -23,21 +24,27 @@ inline bool at_least(const cluster &c, uint32_t version) {
 bool knows_command(const cluster &c, uint16_t key, uint16_t version);
 
 // The owner of the timer that is due.
-template <class T> T &owner_of(net_timer *timer) {
+template <class T>
+T &owner_of(net_timer *timer) {
   return *RSTREAM_OWNER(timer, timer_of<T>, timer)->owner;
 }
 template <class T>
-void start(net &world, timer_of<T> &t, T &owner, uint64_t delay_ms, void (*on_due)(net_timer *)) {
+void start(net &world, timer_of<T> &t, T &owner, uint64_t delay_ms,
+           void (*on_due)(net_timer *)) {
   t.owner = &owner;
   t.timer.on_due = on_due;
   net_timer_start(world, t.timer, delay_ms);
 }
-template <class T> void stop(net &world, timer_of<T> &t) { net_timer_stop(world, t.timer); }
+template <class T>
+void stop(net &world, timer_of<T> &t) {
+  net_timer_stop(world, t.timer);
+}
 
 // ---- log.cpp
 
 void stream_gather(stream &s);  // remembers that it has to be sealed
-// Room for n bytes at the end of the open chunk and some to spare behind; seals a full chunk first.
+// Room for n bytes at the end of the open chunk and some to spare behind; seals a full
+// chunk first.
 uint8_t *stream_room(stream &s, size_t n);
 constexpr size_t room_to_spare = 64;
 inline size_t open_bytes(const stream &s) { return s.used - s.open_at; }
@@ -51,7 +58,8 @@ void confirm_committed(stream &s);
 // ---- peer.cpp
 
 uint8_t *peer_put(peer &p, size_t n);  // n bytes of output to be filled in
-template <class X, class... Key> void emit(peer &p, const X &x, Key... key) {
+template <class X, class... Key>
+void emit(peer &p, const X &x, Key... key) {
   size_t size = wire::encoded_size(x, key...);
   wire::writer w = wire::writer_of({peer_put(p, size), size});
   encode(w, x, key...);
@@ -70,7 +78,8 @@ bool peer_over(const peer &p);
 
 // ---- the commands
 
-template <class X> bool take(const frame &fr, X &x) {
+template <class X>
+bool take(const frame &fr, X &x) {
   wire::reader r = wire::reader_of(fr.body);
   if constexpr (requires { x.version; }) x.version = fr.version;
   return decode(r, x) && r.left() == 0;

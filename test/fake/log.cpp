@@ -1,5 +1,6 @@
-// What a stream stores: chunks that are slices of large segments. Appending, sealing and committing
-// are separate steps, so that a crash can lose what was appended but not committed.
+// What a stream stores: chunks that are slices of large segments. Appending, sealing and
+// committing are separate steps, so that a crash can lose what was appended but not
+// committed.
 #include <algorithm>
 #include <cassert>
 #include <cstdlib>
@@ -35,7 +36,8 @@ void write_header(chunk &ch, uint64_t epoch) {
   wire::store_u64be(h + 24, ch.first_offset);
   wire::store_u32be(h + 32, crc32_of({ch.data, ch.data_bytes}));
   wire::store_u32be(h + 36, ch.data_bytes);
-  // As on disk, where tracking data and the Bloom filter stand; neither goes to consumers.
+  // As on disk, where tracking data and the Bloom filter stand; neither goes to
+  // consumers.
   wire::store_u32be(h + 40, ch.sequences.empty() ? 0 : 32);
   h[44] = ch.filters.empty() ? 0 : 16;
   h[45] = h[46] = h[47] = 0;
@@ -57,9 +59,7 @@ void retain_no_more(stream &s) {
   }
 }
 
-void on_commit_due(net_timer *timer) {
-  stream_commit(owner_of<stream>(timer));
-}
+void on_commit_due(net_timer *timer) { stream_commit(owner_of<stream>(timer)); }
 
 void commit_when_due(stream &s) {
   const options &o = s.cluster->options;
@@ -71,7 +71,8 @@ void commit_when_due(stream &s) {
   if (s.commit_timer.timer.active) return;
   uint64_t range = o.commit_max_ms - o.commit_min_ms + 1;
   net &world = *s.cluster->world;
-  start(world, s.commit_timer, s, o.commit_min_ms + net_random(world) % range, on_commit_due);
+  start(world, s.commit_timer, s, o.commit_min_ms + net_random(world) % range,
+        on_commit_due);
 }
 
 int64_t wall_clock_ms(const cluster &c) {
@@ -83,7 +84,8 @@ void reset_open(stream &s) {
   s.open_at = s.used;
 }
 
-// The open chunk goes on in a larger segment, or the old one again when nobody else uses it.
+// The open chunk goes on in a larger segment, or the old one again when nobody else uses
+// it.
 void next_segment(stream &s, size_t n) {
   size_t have = s.used - s.open_at;
   size_t need = have + n + room_to_spare;
@@ -196,22 +198,24 @@ uint64_t stream_position(const stream &s, const wire::offset_spec &spec) {
     return s.first_chunk + static_cast<uint64_t>(it - s.log.begin());
   };
   switch (static_cast<wire::offset_type>(spec.type)) {
-    case wire::offset_type::first: return s.first_chunk;
-    case wire::offset_type::last: return first == last ? number(last) : number(last) - 1;
-    case wire::offset_type::offset: {
-      // The chunk it is in: the last one that does not start behind it.
-      auto it = std::upper_bound(first, last, spec.value, [](uint64_t offset, const chunk &ch) {
-        return offset < ch.first_offset + ch.records;
-      });
-      return number(it);
-    }
-    case wire::offset_type::timestamp: {
-      auto ms = static_cast<int64_t>(spec.value);
-      auto it = std::lower_bound(
-          first, last, ms, [](const chunk &ch, int64_t at) { return ch.timestamp_ms < at; });
-      return number(it);
-    }
-    default: return number(last);
+  case wire::offset_type::first: return s.first_chunk;
+  case wire::offset_type::last: return first == last ? number(last) : number(last) - 1;
+  case wire::offset_type::offset: {
+    // The chunk it is in: the last one that does not start behind it.
+    auto it =
+        std::upper_bound(first, last, spec.value, [](uint64_t offset, const chunk &ch) {
+          return offset < ch.first_offset + ch.records;
+        });
+    return number(it);
+  }
+  case wire::offset_type::timestamp: {
+    auto ms = static_cast<int64_t>(spec.value);
+    auto it = std::lower_bound(first, last, ms, [](const chunk &ch, int64_t at) {
+      return ch.timestamp_ms < at;
+    });
+    return number(it);
+  }
+  default: return number(last);
   }
 }
 

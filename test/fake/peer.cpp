@@ -1,4 +1,5 @@
-// A connection as the broker sees it: bytes to frames, frames to commands, output and the end.
+// A connection as the broker sees it: bytes to frames, frames to commands, output and the
+// end.
 #include <algorithm>
 #include <cassert>
 #include <cstring>
@@ -162,14 +163,15 @@ bool check_size(peer &p, uint32_t size) {
     peer_close(p);
     return false;
   }
-  if (p.frame_max == 0 || size <= p.frame_max || p.state != peer_state::ready) return true;
+  if (p.frame_max == 0 || size <= p.frame_max || p.state != peer_state::ready)
+    return true;
   p.skip = uint64_t{size} + wire::frame_size_bytes;
   peer_send_close(p, wire::response::frame_too_large, "Frame size exceeds maximum");
   return true;
 }
 
-// One frame at the start of `bytes`, if all of it is there. How many bytes were taken; 0: more are
-// needed, or nothing is taken any more.
+// One frame at the start of `bytes`, if all of it is there. How many bytes were taken; 0:
+// more are needed, or nothing is taken any more.
 size_t take_frame(peer &p, wire::bytes bytes) {
   if (bytes.size() < wire::frame_size_bytes) return 0;
   uint32_t size = wire::load_u32be(bytes.data());
@@ -359,7 +361,8 @@ uint32_t version_number(const options &o) {
 bool knows_command(const cluster &c, uint16_t key, uint16_t version) {
   const wire::command_info *info = wire::command_find(key);
   if (!info || version < 1 || version > info->max_version) return false;
-  uint32_t since = (info->since_broker >> 8) * 10000u + (info->since_broker & 0xff) * 100u;
+  uint32_t since =
+      (info->since_broker >> 8) * 10000u + (info->since_broker & 0xff) * 100u;
   if (key == wire::raw(wire::key::publish) && version == 2) since = 31300;
   return at_least(c, since);
 }
@@ -510,9 +513,9 @@ void peer_later(peer &p, uint32_t delay_ms, std::function<void(peer &)> call) {
 
 void peer_check_reading(peer &p) {
   cluster &c = *p.broker->cluster;
-  bool publishes = c.disk_alarm && std::any_of(std::begin(p.publishers),
-                                               std::end(p.publishers),
-                                               [](auto &pub) { return pub != nullptr; });
+  bool publishes =
+      c.disk_alarm && std::any_of(std::begin(p.publishers), std::end(p.publishers),
+                                  [](auto &pub) { return pub != nullptr; });
   uint32_t most = c.options.max_unconfirmed;
   bool crowded = p.unconfirmed > (p.stopped ? most / 4 : most);
   bool stop = p.stop_scripted || crowded || publishes;

@@ -16,8 +16,10 @@ constexpr size_t sub_header_bytes = 1 + 2 + 4 + 4;
 wire::response declare_code(peer &p, const wire::declare_publisher &x) {
   cluster &c = *p.broker->cluster;
   stream *s = stream_find(c, x.stream);
-  if (c.disk_alarm || p.publishers[x.publisher_id]) return wire::response::precondition_failed;
-  if (x.reference.size() > max_reference_bytes) return wire::response::precondition_failed;
+  if (c.disk_alarm || p.publishers[x.publisher_id])
+    return wire::response::precondition_failed;
+  if (x.reference.size() > max_reference_bytes)
+    return wire::response::precondition_failed;
   if (p.user && !p.user->write) return wire::response::access_refused;
   if (!s) return wire::response::stream_does_not_exist;
   for (publisher *pub : s->publishers) {
@@ -41,8 +43,8 @@ struct intake {
   size_t left() const { return static_cast<size_t>(end - at); }
 };
 
-// The ids of the run are confirmed once the chunk at hand is committed, or what precedes it when it
-// is empty because they all were duplicates.
+// The ids of the run are confirmed once the chunk at hand is committed, or what precedes
+// it when it is empty because they all were duplicates.
 void end_run(intake &in) {
   if (in.run == 0) return;
   stream &s = in.s;
@@ -59,7 +61,8 @@ void end_run(intake &in) {
 // As stream_room(), which may seal the chunk that the run waits for.
 uint8_t *room_for(intake &in, size_t n) {
   const options &o = in.s.cluster->options;
-  if (in.s.open.entries >= o.max_chunk_entries || open_bytes(in.s) + n > o.max_chunk_bytes) {
+  if (in.s.open.entries >= o.max_chunk_entries ||
+      open_bytes(in.s) + n > o.max_chunk_bytes) {
     end_run(in);
   }
   return stream_room(in.s, n);
@@ -90,8 +93,8 @@ void add_id(intake &in, const uint8_t *id) {
   in.p.count.entries++;
 }
 
-// A frame of simple entries of an unnamed publisher: nearly all there are. Stops at what it does
-// not take.
+// A frame of simple entries of an unnamed publisher: nearly all there are. Stops at what
+// it does not take.
 void take_plain(intake &in) {
   stream &s = in.s;
   const options &o = s.cluster->options;
@@ -118,7 +121,8 @@ void take_plain(intake &in) {
       if (taken > 0 && n > static_cast<size_t>(limit - out)) break;
       std::memcpy(id_out, at, 8);
       if (n <= 32 && end - at >= 40) {
-        std::memcpy(out, at + 8, 32);  // What is too much is overwritten or left behind the end.
+        std::memcpy(out, at + 8,
+                    32);  // What is too much is overwritten or left behind the end.
       } else {
         std::memcpy(out, at + 8, n);
       }
@@ -142,8 +146,10 @@ void take_plain(intake &in) {
 
 enum class taken : uint8_t { ok, malformed, refused };
 
-// The record count of a sub-entry, or 1; `size` is that of the whole entry. The checks of 4.3.5.
-taken measure_entry(const intake &in, const uint8_t *entry, size_t &size, uint32_t &records) {
+// The record count of a sub-entry, or 1; `size` is that of the whole entry. The checks
+// of 4.3.5.
+taken measure_entry(const intake &in, const uint8_t *entry, size_t &size,
+                    uint32_t &records) {
   auto room = static_cast<size_t>(in.end - entry);
   records = 1;
   if (room < 4) return taken::malformed;
@@ -163,10 +169,12 @@ taken measure_entry(const intake &in, const uint8_t *entry, size_t &size, uint32
   return fits ? taken::ok : taken::refused;
 }
 
-// From the entry at hand on, all of the frame is refused, so that no gap in the ids comes up.
+// From the entry at hand on, all of the frame is refused, so that no gap in the ids comes
+// up.
 void refuse_rest(intake &in, uint16_t version, wire::response code) {
   std::vector<wire::failed_id> failed;
-  wire::publish_entries rest = wire::publish_entries_of({in.at, in.left()}, UINT32_MAX, version);
+  wire::publish_entries rest =
+      wire::publish_entries_of({in.at, in.left()}, UINT32_MAX, version);
   wire::publish_entry entry;
   while (rest.next(entry)) failed.push_back({entry.id, wire::raw(code)});
   in.at = in.end;
@@ -280,7 +288,8 @@ bool handle_query_sequence(peer &p, const frame &fr) {
     answer.code = wire::raw(wire::response::stream_does_not_exist);
   } else if (!stream_has_leader(*s)) {
     answer.code = wire::raw(wire::response::stream_not_available);
-  } else if (auto it = s->sequences.find(std::string(x.reference)); it != s->sequences.end()) {
+  } else if (auto it = s->sequences.find(std::string(x.reference));
+             it != s->sequences.end()) {
     answer.sequence = it->second;
   }
   emit(p, answer);
@@ -295,7 +304,8 @@ bool handle_publish(peer &p, const frame &fr) {
     if (!take(fr, x)) return false;
     return refuse_unknown_publisher(p, x);
   }
-  intake in = {p, *pub, *pub->stream, fr.body.data() + 5, fr.body.data() + fr.body.size()};
+  intake in = {p, *pub, *pub->stream, fr.body.data() + 5,
+               fr.body.data() + fr.body.size()};
   taken result = taken::ok;
   if (fr.version == 1 && pub->reference.empty()) take_plain(in);
   while (in.left() > 0 && result == taken::ok) result = take_one(in, fr.version);
@@ -306,7 +316,8 @@ bool handle_publish(peer &p, const frame &fr) {
     peer_crashed(p);
     return true;
   }
-  if (result == taken::refused) refuse_rest(in, fr.version, wire::response::precondition_failed);
+  if (result == taken::refused)
+    refuse_rest(in, fr.version, wire::response::precondition_failed);
   return true;
 }
 

@@ -41,11 +41,13 @@ void chunk_add(chunk_parts &parts, std::string_view body) {
   parts.record_count++;
 }
 
-void chunk_add_batch(chunk_parts &parts, const std::vector<std::string> &bodies, int records) {
+void chunk_add_batch(chunk_parts &parts, const std::vector<std::string> &bodies,
+                     int records) {
   chunk_parts inner;
   for (const std::string &body : bodies) chunk_add(inner, body);
   auto size = static_cast<uint32_t>(inner.entries.size());
-  auto count = static_cast<uint16_t>(records < 0 ? static_cast<int>(bodies.size()) : records);
+  auto count =
+      static_cast<uint16_t>(records < 0 ? static_cast<int>(bodies.size()) : records);
   uint8_t header[11] = {wire::sub_batch_bit};
   wire::store_u16be(header + 1, count);
   wire::store_u32be(header + 3, size);
@@ -75,7 +77,8 @@ byte_vector chunk_bytes(const chunk_parts &parts) {
   return out;
 }
 
-byte_vector deliver_frame(uint8_t subscription, uint16_t version, const chunk_parts &parts) {
+byte_vector deliver_frame(uint8_t subscription, uint16_t version,
+                          const chunk_parts &parts) {
   byte_vector chunk = chunk_bytes(parts);
   return frame_of(wire::deliver{.subscription_id = subscription,
                                 .version = version,
@@ -182,7 +185,8 @@ void act(peer &p, const frame &fr, const step &st) {
   }
 }
 
-uint64_t add_hook(cluster &c, std::vector<hook> &hooks, uint16_t key, frame_handler handler) {
+uint64_t add_hook(cluster &c, std::vector<hook> &hooks, uint16_t key,
+                  frame_handler handler) {
   uint64_t id = ++c.hook_ids;
   hooks.push_back({key, id, std::move(handler)});
   return id;
@@ -231,7 +235,8 @@ uint64_t on_any_frame(broker &b, frame_handler handler) {
 
 void hook_remove(broker &b, uint64_t id) {
   std::erase_if(b.hooks, [id](const hook &h) { return h.id == id; });
-  for (peer *p : b.peers) std::erase_if(p->hooks, [id](const hook &h) { return h.id == id; });
+  for (peer *p : b.peers)
+    std::erase_if(p->hooks, [id](const hook &h) { return h.id == id; });
 }
 
 }  // namespace rstream::fake

@@ -1,8 +1,9 @@
 #pragma once
 
-// What a test tells a broker to do out of the ordinary. Either a hook, for each frame of a kind, or
-// a script for the next connection: steps in order, each waiting for the next frame with its key.
-// Frames that no step waits for, and all that is not scripted, get the correct answer.
+// What a test tells a broker to do out of the ordinary. Either a hook, for each frame of
+// a kind, or a script for the next connection: steps in order, each waiting for the next
+// frame with its key. Frames that no step waits for, and all that is not scripted, get
+// the correct answer.
 //
 //   script &s = script_next(node(c));
 //   s.expect(wire::key::open).delay(50);
@@ -16,7 +17,8 @@ using byte_vector = std::vector<uint8_t>;
 
 // ---- building and reading frames
 
-template <class X, class... Key> byte_vector frame_of(const X &x, Key... key) {
+template <class X, class... Key>
+byte_vector frame_of(const X &x, Key... key) {
   byte_vector out(wire::encoded_size(x, key...));
   wire::writer w = wire::writer_of(out);
   encode(w, x, key...);
@@ -28,7 +30,8 @@ byte_vector raw_frame(uint16_t key, uint16_t version, wire::bytes body);
 byte_vector join(std::initializer_list<byte_vector> parts);
 
 // Decoded; its views are borrowed from the frame. False when malformed.
-template <class X> bool decoded(const frame &fr, X &x) {
+template <class X>
+bool decoded(const frame &fr, X &x) {
   wire::reader r = wire::reader_of(fr.body);
   if constexpr (requires { x.version; }) x.version = fr.version;
   return decode(r, x) && r.left() == 0;
@@ -47,16 +50,18 @@ struct chunk_parts {
   byte_vector entries{};
   uint16_t entry_count = 0;
   uint32_t record_count = 0;
-  uint32_t crc_xor = 0;         // not 0: a wrong CRC
-  int64_t data_bytes_off = 0;   // added to the true length
-  uint32_t trailer_bytes = 0;   // on disk
-  uint8_t bloom_bytes = 0;      // on disk
+  uint32_t crc_xor = 0;        // not 0: a wrong CRC
+  int64_t data_bytes_off = 0;  // added to the true length
+  uint32_t trailer_bytes = 0;  // on disk
+  uint8_t bloom_bytes = 0;     // on disk
 };
 void chunk_add(chunk_parts &parts, std::string_view body);
 // Uncompressed sub-entry; `records` is what it says, the bodies are what it has.
-void chunk_add_batch(chunk_parts &parts, const std::vector<std::string> &bodies, int records = -1);
+void chunk_add_batch(chunk_parts &parts, const std::vector<std::string> &bodies,
+                     int records = -1);
 byte_vector chunk_bytes(const chunk_parts &parts);
-byte_vector deliver_frame(uint8_t subscription, uint16_t version, const chunk_parts &parts);
+byte_vector deliver_frame(uint8_t subscription, uint16_t version,
+                          const chunk_parts &parts);
 
 // ---- scripts
 
@@ -83,17 +88,18 @@ struct step {
   step &answer(byte_vector bytes);
   step &answer_with(std::function<byte_vector(const frame &)> make);
   step &answer_code(wire::response code);
-  step &drop();                    // no answer, not acted on
-  step &delay(uint32_t ms);        // acted on later; frames behind it may overtake
-  step &before(byte_vector bytes); // sent first
-  step &after(byte_vector bytes);  // sent behind the answer
-  step &split_at(size_t n);        // so many bytes, and in a later turn the rest
-  step &pieces(size_t n, uint32_t interval_ms_ = 0);  // the connection's output from here on
+  step &drop();                     // no answer, not acted on
+  step &delay(uint32_t ms);         // acted on later; frames behind it may overtake
+  step &before(byte_vector bytes);  // sent first
+  step &after(byte_vector bytes);   // sent behind the answer
+  step &split_at(size_t n);         // so many bytes, and in a later turn the rest
+  step &pieces(size_t n,
+               uint32_t interval_ms_ = 0);  // the connection's output from here on
   step &then_close();
   step &then_reset();
   step &then_stop_reading();
   step &then(std::function<void(peer &, const frame &)> f);
-  step &after_frames(int n);       // the frame after n others of this key
+  step &after_frames(int n);  // the frame after n others of this key
 };
 
 struct script {

@@ -56,9 +56,7 @@ bool read_arguments(const wire::seq<wire::property> &from, arguments &to) {
   return true;
 }
 
-void on_settled(net_timer *timer) {
-  owner_of<stream>(timer).settled = true;
-}
+void on_settled(net_timer *timer) { owner_of<stream>(timer).settled = true; }
 
 stream &create_on(cluster &c, std::string_view name, int leader, const arguments &args) {
   auto made = std::make_unique<stream>();
@@ -83,10 +81,11 @@ stream &create_on(cluster &c, std::string_view name, int leader, const arguments
   return s;
 }
 
-wire::response create_code(peer &p, std::string_view name, const wire::seq<wire::property> &from,
-                           arguments &args) {
+wire::response create_code(peer &p, std::string_view name,
+                           const wire::seq<wire::property> &from, arguments &args) {
   cluster &c = *p.broker->cluster;
-  if (name.empty() || name.starts_with("amq.")) return wire::response::precondition_failed;
+  if (name.empty() || name.starts_with("amq."))
+    return wire::response::precondition_failed;
   if (p.user && !p.user->configure) return wire::response::access_refused;
   if (!read_arguments(from, args)) return wire::response::precondition_failed;
   if (stream *s = stream_find(c, name)) {
@@ -171,7 +170,8 @@ void stream_drop_users(stream &s, int only_node) {
   auto tell = [&](peer *p) {
     if (std::find(told.begin(), told.end(), p) == told.end()) told.push_back(p);
   };
-  // Publishers hang on the leader, wherever they are connected; subscribers on their own node.
+  // Publishers hang on the leader, wherever they are connected; subscribers on their own
+  // node.
   for (publisher *pub : std::vector<publisher *>(s.publishers)) {
     tell(pub->peer);
     publisher_remove(*pub->peer, pub->id);
@@ -182,7 +182,8 @@ void stream_drop_users(stream &s, int only_node) {
     subscription_remove(*sub->peer, sub->id);
   }
   for (peer *p : told) {
-    emit(*p, wire::metadata_update{wire::raw(wire::response::stream_not_available), s.name});
+    emit(*p,
+         wire::metadata_update{wire::raw(wire::response::stream_not_available), s.name});
   }
 }
 
@@ -191,7 +192,8 @@ bool handle_create(peer &p, const frame &fr) {
   if (!take(fr, x) || is_null(x.stream)) return false;
   arguments args;
   wire::response code = create_code(p, x.stream, x.arguments, args);
-  if (code == wire::response::ok) create_on(*p.broker->cluster, x.stream, p.broker->index, args);
+  if (code == wire::response::ok)
+    create_on(*p.broker->cluster, x.stream, p.broker->index, args);
   emit_code(p, wire::key::create, x.correlation_id, code);
   return true;
 }
@@ -200,14 +202,16 @@ bool handle_delete(peer &p, const frame &fr) {
   wire::delete_stream x;
   if (!take(fr, x) || is_null(x.stream)) return false;
   wire::response code = wire::response::ok;
-  if (p.user && !p.user->configure) code = wire::response::access_refused;
+  if (p.user && !p.user->configure)
+    code = wire::response::access_refused;
   else if (!stream_find(*p.broker->cluster, x.stream)) {
     code = wire::response::stream_does_not_exist;
   }
   if (code != wire::response::ok) {
     emit_code(p, wire::key::delete_stream, x.correlation_id, code);
   } else {
-    answer_and_delete(p, wire::key::delete_stream, x.correlation_id, {std::string(x.stream)});
+    answer_and_delete(p, wire::key::delete_stream, x.correlation_id,
+                      {std::string(x.stream)});
   }
   return true;
 }
@@ -254,10 +258,13 @@ bool handle_stats(peer &p, const frame &fr) {
   } else if (!s) {
     answer.code = wire::raw(wire::response::stream_does_not_exist);
   } else {
-    int64_t first = s->log.empty() ? -1 : static_cast<int64_t>(s->log.front().first_offset);
+    int64_t first =
+        s->log.empty() ? -1 : static_cast<int64_t>(s->log.front().first_offset);
     bool stored = s->next_offset > 0;
     bool committed = s->committed_offset > 0;
-    auto id = [](bool any, uint64_t value) { return any ? static_cast<int64_t>(value) : -1; };
+    auto id = [](bool any, uint64_t value) {
+      return any ? static_cast<int64_t>(value) : -1;
+    };
     stats = {{"first_chunk_id", first},
              {"last_chunk_id", id(stored, s->last_chunk_id)},
              {"committed_chunk_id", id(committed, s->committed_chunk_id)}};

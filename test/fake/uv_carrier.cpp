@@ -1,15 +1,15 @@
 #include "fake/uv_carrier.h"
 
 #include <arpa/inet.h>
-#include <cassert>
-#include <cerrno>
-#include <cstring>
-#include <ctime>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
 
 #include "net/uv_net.h"
 
@@ -82,7 +82,8 @@ namespace {
 
 void watch(link &l) {
   int events = 0;
-  // Paused, it does not even learn that the client is gone: that stands behind what is unread.
+  // Paused, it does not even learn that the client is gone: that stands behind what is
+  // unread.
   if (!l.paused) events |= UV_READABLE;
   if (!l.out.empty() || l.wants_turn) events |= UV_WRITABLE;
   if (events) {
@@ -123,7 +124,8 @@ void drop_output(link &l) {
   l.copies = nullptr;
 }
 
-// The descriptor goes now; the broker hears of it, and the link is freed, in a later turn.
+// The descriptor goes now; the broker hears of it, and the link is freed, in a later
+// turn.
 void end_link(link &l, bool reset) {
   if (l.over) return;
   l.over = true;
@@ -185,15 +187,17 @@ void io_pause(void *carrier, bool paused) {
   if (!l.over) watch(l);
 }
 
-// Not a timer of 0 ms, which libuv may run again before it looks at sockets. The event that there is
-// room comes from the same call as the client's, and what is sent then goes out after both.
+// Not a timer of 0 ms, which libuv may run again before it looks at sockets. The event
+// that there is room comes from the same call as the client's, and what is sent then goes
+// out after both.
 void io_next_turn(void *carrier) {
   link &l = *static_cast<link *>(carrier);
   l.wants_turn = true;
   net_task_queue(*l.owner->world, l.flush.task, task_stage::write);
 }
 
-constexpr peer_io io = {io_send, io_send_shared, io_close, io_reset, io_pause, io_next_turn};
+constexpr peer_io io = {io_send,  io_send_shared, io_close,
+                        io_reset, io_pause,       io_next_turn};
 
 void consume(link &l, size_t n) {
   while (n > 0) {
@@ -233,8 +237,8 @@ void flush(link &l) {
   }
   if (l.over) return;
   if (l.ending && l.out.empty() && !l.shut) {
-    // Not closed yet: with unread bytes that would reset the connection, and the client could
-    // miss what was sent last. The client closes in answer.
+    // Not closed yet: with unread bytes that would reset the connection, and the client
+    // could miss what was sent last. The client closes in answer.
     l.shut = true;
     l.paused = false;
     shutdown(l.fd, SHUT_WR);

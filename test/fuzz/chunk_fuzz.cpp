@@ -1,5 +1,5 @@
-// A chunk: header, CRC and a walk over its records, which must stay inside the bytes, come in
-// order, and together with the gaps be as many as the header says.
+// A chunk: header, CRC and a walk over its records, which must stay inside the bytes,
+// come in order, and together with the gaps be as many as the header says.
 #include "codec/chunk.h"
 #include "fuzz.h"
 

@@ -1,5 +1,5 @@
-// The frame reader: the first bytes say how the stream is cut into reads. Frames must be the
-// same however it is cut, and memory stays near what has arrived.
+// The frame reader: the first bytes say how the stream is cut into reads. Frames must be
+// the same however it is cut, and memory stays near what has arrived.
 #include <algorithm>
 #include <cstring>
 

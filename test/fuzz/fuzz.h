@@ -1,5 +1,5 @@
-// What fuzz targets share. A target is fed bytes that could have come from anywhere; it must
-// neither crash nor read past them, which the sanitizers watch.
+// What fuzz targets share. A target is fed bytes that could have come from anywhere; it
+// must neither crash nor read past them, which the sanitizers watch.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 namespace rstream::fuzz {
 
-// What decoded must encode again, and that must decode to the same bytes: views that reach
-// outside their frame, or counts that lie, show up here.
+// What decoded must encode again, and that must decode to the same bytes: views that
+// reach outside their frame, or counts that lie, show up here.
 template <class X, class... Key>
 void check_round_trip(const X &x, Key... key) {
   wire::writer counting = wire::counting_writer();

@@ -1,6 +1,6 @@
-// In its steady state the library takes no memory, neither for messages published nor for messages
-// consumed. Counted twice: by the environment's allocator, and by whoever in the process calls
-// malloc, libuv included.
+// In its steady state the library takes no memory, neither for messages published nor for
+// messages consumed. Counted twice: by the environment's allocator, and by whoever in the
+// process calls malloc, libuv included.
 #include "fixture.h"
 
 using namespace rstream::test;
@@ -64,15 +64,17 @@ struct allocation : broker_test {
 
   void close_handles() {
     if (producer) {
-      ASSERT_EQ(rstream_producer_close(producer, [](rstream_producer *, int, void *user) {
-                  of(user)->producer = nullptr;
-                }),
+      ASSERT_EQ(rstream_producer_close(producer,
+                                       [](rstream_producer *, int, void *user) {
+                                         of(user)->producer = nullptr;
+                                       }),
                 0);
     }
     if (consumer) {
-      ASSERT_EQ(rstream_consumer_close(consumer, [](rstream_consumer *, int, void *user) {
-                  of(user)->consumer = nullptr;
-                }),
+      ASSERT_EQ(rstream_consumer_close(consumer,
+                                       [](rstream_consumer *, int, void *user) {
+                                         of(user)->consumer = nullptr;
+                                       }),
                 0);
     }
     ASSERT_TRUE(run_until([&] { return !producer && !consumer; }));
@@ -141,7 +143,8 @@ TEST_F(allocation, none_for_publishing_and_consuming) {
   }
 }
 
-// One message at a time: whatever is done for a turn, a frame, a confirm or a chunk would show.
+// One message at a time: whatever is done for a turn, a frame, a confirm or a chunk would
+// show.
 TEST_F(allocation, none_for_messages_that_come_singly) {
   open_producer();
   open_consumer(false);

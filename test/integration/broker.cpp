@@ -75,8 +75,11 @@ broker_stopped::~broker_stopped() { broker_tool("cont n1"); }
 
 std::string connections_named(const std::string &name) {
   return "[P || P <- pg_local:get_members(rabbit_stream_connections), "
-         "[{client_properties, Ps}] <- [rabbit_stream_reader:info(P, [client_properties])], "
-         "{<<\"connection_name\">>, longstr, <<\"" + name + "\">>} <- Ps]";
+         "[{client_properties, Ps}] <- [rabbit_stream_reader:info(P, "
+         "[client_properties])], "
+         "{<<\"connection_name\">>, longstr, N} <- Ps, "
+         "string:prefix(N, <<\"" +
+         name + " \">>) =/= nomatch]";
 }
 
 }  // namespace rstream::test

@@ -17,7 +17,8 @@ bool broker_can_be_disturbed();
 // Evaluates an Erlang expression on the broker; its value as text. Takes some 20 ms.
 std::string broker_eval(const std::string &expression);
 
-// Erlang: the processes of stream connections whose connection_name is `name`.
+// Erlang: the processes of the stream connections of environments named `name`; what a
+// connection is for follows the name.
 std::string connections_named(const std::string &name);
 
 // The broker does not run while one of these lives.
@@ -28,9 +29,9 @@ struct broker_stopped {
 
 }  // namespace rstream::test
 
-#define NEEDS_DISTURBANCE()                                                            \
-  if (!rstream::test::broker_can_be_disturbed()) {                                     \
-    GTEST_SKIP() << "RSTREAM_BROKER_DIR and RSTREAM_BROKER_TOOL are not set: the "     \
-                    "broker can't be disturbed";                                       \
-  }                                                                                    \
+#define NEEDS_DISTURBANCE()                                                        \
+  if (!rstream::test::broker_can_be_disturbed()) {                                 \
+    GTEST_SKIP() << "RSTREAM_BROKER_DIR and RSTREAM_BROKER_TOOL are not set: the " \
+                    "broker can't be disturbed";                                   \
+  }                                                                                \
   static_assert(true)

@@ -313,8 +313,10 @@ TEST_F(scenario_53, nothing_is_opened_or_asked_while_closing) {
   EXPECT_EQ(p.handle, nullptr);
   EXPECT_EQ(c.open_first(env, stream), RSTREAM_ECLOSED);
   EXPECT_EQ(c.handle, nullptr);
-  EXPECT_EQ(rstream_stream_create(env, "x", nullptr, result_reply::on, nullptr), RSTREAM_ECLOSED);
-  EXPECT_EQ(rstream_query_offset(env, "x", "x", value_reply::on, nullptr), RSTREAM_ECLOSED);
+  EXPECT_EQ(rstream_stream_create(env, "x", nullptr, result_reply::on, nullptr),
+            RSTREAM_ECLOSED);
+  EXPECT_EQ(rstream_query_offset(env, "x", "x", value_reply::on, nullptr),
+            RSTREAM_ECLOSED);
   rstream_env *closing = env;
   ASSERT_TRUE(run_until([&] { return !env_is_open(closing); }));
 }
@@ -382,15 +384,18 @@ TEST_F(scenario_53, options_out_of_range) {
   EXPECT_STREQ(rstream_env_error_text(env),
                "the producer's name is 256 bytes long, at most 255 are allowed");
   EXPECT_EQ(producer([](auto &o) { o.stream = long_name.c_str(); }), RSTREAM_EINVAL);
-  EXPECT_EQ(producer([](auto &o) { o.max_messages_in_flight = (1u << 24) + 1; }), RSTREAM_EINVAL);
+  EXPECT_EQ(producer([](auto &o) { o.max_messages_in_flight = (1u << 24) + 1; }),
+            RSTREAM_EINVAL);
   EXPECT_EQ(producer([](auto &o) { o.max_batch_bytes = 255; }), RSTREAM_EINVAL);
-  EXPECT_EQ(producer([](auto &o) { o.max_batch_bytes = (16u << 20) + 1; }), RSTREAM_EINVAL);
+  EXPECT_EQ(producer([](auto &o) { o.max_batch_bytes = (16u << 20) + 1; }),
+            RSTREAM_EINVAL);
   EXPECT_EQ(producer([](auto &o) { o.linger_ms = 60001; }), RSTREAM_EINVAL);
   EXPECT_EQ(producer([](auto &o) { o.struct_size = 0; }), RSTREAM_EINVAL);
   EXPECT_EQ(consumer([](auto &o) { o.name = long_name.c_str(); }), RSTREAM_EINVAL);
   EXPECT_EQ(consumer([](auto &o) { o.initial_credit = 32768; }), RSTREAM_EINVAL);
-  EXPECT_EQ(consumer([](auto &o) { o.offset_type = static_cast<rstream_offset_type>(6); }),
-            RSTREAM_EINVAL);
+  EXPECT_EQ(
+      consumer([](auto &o) { o.offset_type = static_cast<rstream_offset_type>(6); }),
+      RSTREAM_EINVAL);
   EXPECT_EQ(consumer([](auto &o) {
               o.on_chunk = [](rstream_consumer *, rstream_chunk *, void *) {};
             }),

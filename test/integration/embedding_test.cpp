@@ -1,5 +1,5 @@
-// Other ways to drive an environment: its own loop, a foreign loop that watches the descriptor, and
-// calls from other threads.
+// Other ways to drive an environment: its own loop, a foreign loop that watches the
+// descriptor, and calls from other threads.
 #include <poll.h>
 
 #include <atomic>
@@ -70,9 +70,11 @@ TEST_F(embedding, a_loop_of_its_own) {
 
 TEST_F(embedding, stepping_the_callers_loop) {
   result_reply reply;
-  ASSERT_EQ(rstream_stream_create(env, stream.c_str(), nullptr, result_reply::on, &reply), 0);
+  ASSERT_EQ(rstream_stream_create(env, stream.c_str(), nullptr, result_reply::on, &reply),
+            0);
   uint64_t deadline = seconds_from_now(30);
-  while (reply.calls == 0 && uv_hrtime() < deadline) EXPECT_EQ(rstream_env_run(env, 1000), 0);
+  while (reply.calls == 0 && uv_hrtime() < deadline)
+    EXPECT_EQ(rstream_env_run(env, 1000), 0);
   EXPECT_EQ(reply.status, RSTREAM_BROKER_STREAM_EXISTS);
 }
 
@@ -109,9 +111,10 @@ TEST_F(embedding, watched_by_poll) {
   EXPECT_LT(waits, 20000u) << "it sleeps while there is nothing to do";
 
   bool gone = false;
-  ASSERT_EQ(rstream_env_close(
-                e, [](rstream_env *, void *user) { *static_cast<bool *>(user) = true; }, &gone),
-            0);
+  ASSERT_EQ(
+      rstream_env_close(
+          e, [](rstream_env *, void *user) { *static_cast<bool *>(user) = true; }, &gone),
+      0);
   watch_until([&] { return gone; });
   EXPECT_TRUE(gone);
   probes_forget(e);

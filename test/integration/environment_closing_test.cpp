@@ -45,9 +45,9 @@ struct scenario_47 : broker_test {
   }
 };
 
-const char *const conn_states[] = {"-> resolving", "-> connecting", "-> properties",
-                                   "-> mechanisms", "-> sasl", "-> tune", "-> open",
-                                   "-> versions", "-> ready"};
+const char *const conn_states[] = {"-> resolving",  "-> connecting", "-> properties",
+                                   "-> mechanisms", "-> sasl",       "-> tune",
+                                   "-> open",       "-> versions",   "-> ready"};
 
 }  // namespace
 
@@ -152,7 +152,8 @@ TEST_F(scenario_43, environment_closed_inside_a_result_callback) {
   result_reply first;
   exists_reply second;
   first.then = [&] { close(); };
-  ASSERT_EQ(rstream_stream_create(env, stream.c_str(), nullptr, result_reply::on, &first), 0);
+  ASSERT_EQ(rstream_stream_create(env, stream.c_str(), nullptr, result_reply::on, &first),
+            0);
   ASSERT_EQ(rstream_stream_exists(env, stream.c_str(), exists_reply::on, &second), 0);
   rstream_env *e = env;
   ASSERT_TRUE(run_until([&] { return !env_is_open(e); }));
@@ -255,7 +256,8 @@ TEST_F(scenario_47, handles_closed_in_each_of_their_phases) {
         "producer on", "producer on %: looking up -> connecting",
         "producer on %: connecting -> declaring", "producer on %: declaring -> sequence",
         "producer on %: sequence -> open", "consumer on %: looking up -> connecting",
-        "consumer on %: connecting -> subscribing", "consumer on %: subscribing -> open"}) {
+        "consumer on %: connecting -> subscribing",
+        "consumer on %: subscribing -> open"}) {
     SCOPED_TRACE(phase);
     std::string text = phase;
     if (size_t at = text.find('%'); at != std::string::npos) text.replace(at, 1, stream);

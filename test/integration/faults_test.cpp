@@ -1,5 +1,5 @@
-// What is refused, what goes away: every handle is told once, every message has one outcome, and
-// nobody else is disturbed.
+// What is refused, what goes away: every handle is told once, every message has one
+// outcome, and nobody else is disturbed.
 #include "fixture.h"
 
 using namespace rstream::test;
@@ -18,7 +18,8 @@ struct faults : broker_test {
   // Ends by itself with this reason; messages sent before fail with it, once.
   void expect_end(producer_probe &p, int reason) {
     ASSERT_TRUE(run_until([&] { return p.ended > 0; }));
-    EXPECT_EQ(p.end_reason, reason) << rstream_error_name(p.end_reason) << ": " << p.end_text;
+    EXPECT_EQ(p.end_reason, reason)
+        << rstream_error_name(p.end_reason) << ": " << p.end_text;
     EXPECT_FALSE(p.end_text.empty());
     EXPECT_TRUE(p.all_told()) << "outcomes come before the end is told";
     EXPECT_EQ(rstream_producer_state(p.handle), RSTREAM_STATE_CLOSED);
@@ -32,7 +33,8 @@ struct faults : broker_test {
 
   void expect_end(consumer_probe &c, int reason) {
     ASSERT_TRUE(run_until([&] { return c.ended > 0; }));
-    EXPECT_EQ(c.end_reason, reason) << rstream_error_name(c.end_reason) << ": " << c.end_text;
+    EXPECT_EQ(c.end_reason, reason)
+        << rstream_error_name(c.end_reason) << ": " << c.end_text;
     EXPECT_FALSE(c.end_text.empty());
     EXPECT_EQ(rstream_consumer_state(c.handle), RSTREAM_STATE_CLOSED);
     ASSERT_EQ(c.close(), 0);
@@ -69,7 +71,8 @@ std::string kill_expression(const std::string &name, role which) {
   const char *info = which == role::producers
                          ? "rabbit_stream_reader:publishers_info(P, [publisher_id])"
                          : "rabbit_stream_reader:consumers_info(P, [subscription_id])";
-  return "length([exit(P, kill) || P <- " + connections_named(name) + ", " + info + " =/= []]).";
+  return "length([exit(P, kill) || P <- " + connections_named(name) + ", " + info +
+         " =/= []]).";
 }
 
 }  // namespace
@@ -103,10 +106,12 @@ TEST_F(faults, a_consumer_on_a_missing_stream) {
 TEST_F(faults, a_wrong_password) {
   rstream_env *e = open_env([](auto &o) { o.password = "wrong"; });
   uint64_t begin = uv_hrtime();
-  expect_no_connection(e, RSTREAM_BROKER_AUTHENTICATION_FAILURE, "authentication failure");
+  expect_no_connection(e, RSTREAM_BROKER_AUTHENTICATION_FAILURE,
+                       "authentication failure");
   EXPECT_GT(uv_hrtime() - begin, 2500000000u);
   EXPECT_EQ(rstream_error_is_retriable(RSTREAM_BROKER_AUTHENTICATION_FAILURE), 0);
-  for (const std::string &line : log) EXPECT_EQ(line.find("wrong"), std::string::npos) << line;
+  for (const std::string &line : log)
+    EXPECT_EQ(line.find("wrong"), std::string::npos) << line;
 }
 
 TEST_F(faults, a_wrong_vhost) {
@@ -126,9 +131,8 @@ TEST_F(faults, a_port_where_nobody_listens) {
 
 TEST_F(faults, a_host_that_does_not_exist) {
   rstream_env *e = open_env([](auto &o) { o.host = "no-such-host.invalid"; });
-  auto reply = ask<result_reply>([&](auto *r) {
-    return rstream_stream_delete(e, "anything", result_reply::on, r);
-  });
+  auto reply = ask<result_reply>(
+      [&](auto *r) { return rstream_stream_delete(e, "anything", result_reply::on, r); });
   // Without a network the resolver can't tell.
   EXPECT_TRUE(reply.status == UV_EAI_NONAME || reply.status == UV_EAI_AGAIN)
       << rstream_error_name(reply.status);
@@ -136,8 +140,9 @@ TEST_F(faults, a_host_that_does_not_exist) {
 }
 
 TEST_F(faults, a_uri_with_mistakes) {
-  for (const char *uri : {"http://localhost", "rabbitmq-stream://localhost:0",
-                          "rabbitmq-stream://localhost:70000", "rabbitmq-stream://%zz@localhost"}) {
+  for (const char *uri :
+       {"http://localhost", "rabbitmq-stream://localhost:0",
+        "rabbitmq-stream://localhost:70000", "rabbitmq-stream://%zz@localhost"}) {
     rstream_env_options o = env_options();
     char text[100] = "";
     o.uri = uri;
@@ -201,7 +206,8 @@ TEST_F(faults, the_connection_of_producers_is_killed) {
   ASSERT_EQ(bystander.open(other, stream), 0);
   ASSERT_EQ(c.open_first(env, stream), 0);
   keep_busy(a);
-  ASSERT_TRUE(run_until([&] { return a.confirmed() > 20000 && b.opened && bystander.opened; }));
+  ASSERT_TRUE(
+      run_until([&] { return a.confirmed() > 20000 && b.opened && bystander.opened; }));
   ASSERT_EQ(b.send_number(0), 0);
   EXPECT_EQ(broker_eval(kill_expression(name, role::producers)), "{ok, 1}");
   expect_end(a, RSTREAM_ECONNLOST);
@@ -238,9 +244,10 @@ TEST_F(faults, the_locator_is_killed_and_found_again) {
   producer_probe p;
   ASSERT_EQ(p.open(env, stream), 0);
   ASSERT_TRUE(run_until([&] { return p.opened > 0; }));
-  EXPECT_EQ(broker_eval("length([exit(P, kill) || P <- " + connections_named(name) +
-                        ", rabbit_stream_reader:publishers_info(P, [publisher_id]) =:= []])."),
-            "{ok, 1}");
+  EXPECT_EQ(
+      broker_eval("length([exit(P, kill) || P <- " + connections_named(name) +
+                  ", rabbit_stream_reader:publishers_info(P, [publisher_id]) =:= []])."),
+      "{ok, 1}");
   ASSERT_TRUE(run_until([&] { return stats().connections_lost == 1; }));
   EXPECT_EQ(stats().connections_for_locator, 0u);
   publish(stream, 10);
@@ -254,10 +261,12 @@ TEST_F(faults, asking_again_from_the_callback_of_a_request_that_failed) {
   result_reply first, second;
   int again = 1;
   first.then = [&] {
-    again = rstream_stream_create(env, stream.c_str(), nullptr, result_reply::on, &second);
+    again =
+        rstream_stream_create(env, stream.c_str(), nullptr, result_reply::on, &second);
   };
   // The kill is on its way before the request is written, so that nothing answers it.
-  ASSERT_EQ(rstream_stream_create(env, stream.c_str(), nullptr, result_reply::on, &first), 0);
+  ASSERT_EQ(rstream_stream_create(env, stream.c_str(), nullptr, result_reply::on, &first),
+            0);
   broker_eval("length([exit(P, kill) || P <- " + connections_named(name) + "]).");
   ASSERT_TRUE(run_until([&] { return first.calls > 0; }));
   EXPECT_EQ(first.status, RSTREAM_ECONNLOST);
@@ -274,6 +283,7 @@ TEST_F(faults, the_broker_shuts_a_connection_down) {
   ASSERT_EQ(p.open(env, stream), 0);
   keep_busy(p);
   ASSERT_TRUE(run_until([&] { return p.confirmed() > 1000; }));
-  broker_eval("length([P ! {shutdown, <<\"test\">>} || P <- " + connections_named(name) + "]).");
+  broker_eval("length([P ! {shutdown, <<\"test\">>} || P <- " + connections_named(name) +
+              "]).");
   expect_end(p, RSTREAM_ECONNLOST);
 }

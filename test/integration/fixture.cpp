@@ -20,14 +20,15 @@ void on_log(rstream_log_level level, const char *text, void *user) {
 std::string unique_name() {
   static int count = 0;
   const auto *test = testing::UnitTest::GetInstance()->current_test_info();
-  return std::string("test.") + test->test_suite_name() + "." + std::to_string(getpid()) + "." +
-         std::to_string(count++);
+  return std::string("test.") + test->test_suite_name() + "." + std::to_string(getpid()) +
+         "." + std::to_string(count++);
 }
 
 }  // namespace
 
 void broker_test::SetUp() {
-  if (!broker_uri()) GTEST_SKIP() << "RSTREAM_BROKER_URI is not set: there is no broker to test with";
+  if (!broker_uri())
+    GTEST_SKIP() << "RSTREAM_BROKER_URI is not set: there is no broker to test with";
   ASSERT_EQ(uv_loop_init(&loop), 0);
   name = unique_name();
   env = open_env();
@@ -42,7 +43,8 @@ void broker_test::TearDown() {
     // The test may have closed its environment, or deleted the stream.
     if (!env) env = open_env();
     int rc = delete_stream(stream);
-    EXPECT_TRUE(rc == 0 || rc == RSTREAM_BROKER_STREAM_DOES_NOT_EXIST) << rstream_error_text(rc);
+    EXPECT_TRUE(rc == 0 || rc == RSTREAM_BROKER_STREAM_DOES_NOT_EXIST)
+        << rstream_error_text(rc);
   }
   const std::vector<rstream_env *> left = open_envs;
   for (rstream_env *e : left) close_env(e);
@@ -52,7 +54,8 @@ void broker_test::TearDown() {
   for (const std::string &line : log) fprintf(stderr, "    %s\n", line.c_str());
 }
 
-testing::AssertionResult broker_test::run_until(const std::function<bool()> &done, int seconds) {
+testing::AssertionResult broker_test::run_until(const std::function<bool()> &done,
+                                                int seconds) {
   struct deadline {
     uv_timer_t timer;
     bool over = false;
@@ -123,10 +126,12 @@ bool broker_test::env_is_open(const rstream_env *e) const {
 
 void broker_test::close_env(rstream_env *e) {
   EXPECT_EQ(begin_close_env(e), 0);
-  ASSERT_TRUE(run_until([&] { return !env_is_open(e); })) << "the environment did not close";
+  ASSERT_TRUE(run_until([&] { return !env_is_open(e); }))
+      << "the environment did not close";
 }
 
-int broker_test::create_stream(const std::string &s, const rstream_stream_options *options) {
+int broker_test::create_stream(const std::string &s,
+                               const rstream_stream_options *options) {
   return ask<result_reply>([&](auto *r) {
            return rstream_stream_create(env, s.c_str(), options, result_reply::on, r);
          })

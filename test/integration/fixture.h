@@ -1,8 +1,8 @@
 #pragma once
 
-// What every integration test starts from: a loop of its own, an environment on it, a stream with
-// a name of its own, and a check at the end that nothing is left. There are no sleeps: tests step
-// the loop until what they wait for has come.
+// What every integration test starts from: a loop of its own, an environment on it, a
+// stream with a name of its own, and a check at the end that nothing is left. There are
+// no sleeps: tests step the loop until what they wait for has come.
 
 #include <gtest/gtest.h>
 #include <uv.h>
@@ -34,7 +34,8 @@ struct broker_test : testing::Test {
   void SetUp() override;
   void TearDown() override;
 
-  // Steps the loop until `done()`; at most `seconds`, which no test that passes comes near.
+  // Steps the loop until `done()`; at most `seconds`, which no test that passes comes
+  // near.
   testing::AssertionResult run_until(const std::function<bool()> &done, int seconds = 30);
   // Steps it while it has something to do at once.
   void run_ready(int turns = 1);
@@ -48,7 +49,8 @@ struct broker_test : testing::Test {
   void close_env(rstream_env *e);
 
   // Runs a request to its end: request(&reply). Replies are those of probes.h.
-  template <class Reply, class Request> Reply ask(Request &&request) {
+  template <class Reply, class Request>
+  Reply ask(Request &&request) {
     Reply reply;
     int rc = request(&reply);
     EXPECT_EQ(rc, 0) << rstream_error_text(rc);
@@ -62,11 +64,13 @@ struct broker_test : testing::Test {
     return reply;
   }
 
-  int create_stream(const std::string &stream, const rstream_stream_options *options = nullptr);
+  int create_stream(const std::string &stream,
+                    const rstream_stream_options *options = nullptr);
   int delete_stream(const std::string &stream);
   std::string other_stream(const char *suffix) const { return stream + "." + suffix; }
 
-  // Opens a producer, sends `count` numbered bodies, waits until all are confirmed, closes it.
+  // Opens a producer, sends `count` numbered bodies, waits until all are confirmed,
+  // closes it.
   void publish(const std::string &stream, uint64_t count, uint64_t first = 0);
 
   rstream_env_stats stats(const rstream_env *e = nullptr) const;

@@ -15,7 +15,8 @@ struct scenario_24 : broker_test {};
 
 struct scenario_23 : broker_test {
   // Publishes bodies of these sizes, and reads them back.
-  void publish_sizes(rstream_env *e, const std::vector<size_t> &sizes, uint64_t frame_max) {
+  void publish_sizes(rstream_env *e, const std::vector<size_t> &sizes,
+                     uint64_t frame_max) {
     producer_probe p;
     ASSERT_EQ(p.open(e, stream), 0);
     uint64_t bytes = 0;
@@ -30,7 +31,8 @@ struct scenario_23 : broker_test {
     c.keep_bodies = true;
     ASSERT_EQ(c.open_first(e, stream), 0);
     ASSERT_TRUE(run_until([&] { return c.messages == sizes.size(); }));
-    for (size_t i = 0; i < sizes.size(); i++) EXPECT_EQ(c.bodies[i].size(), sizes[i]) << i;
+    for (size_t i = 0; i < sizes.size(); i++)
+      EXPECT_EQ(c.bodies[i].size(), sizes[i]) << i;
     EXPECT_EQ(stats(e).connections_lost, 0u);
   }
 };
@@ -38,14 +40,15 @@ struct scenario_23 : broker_test {
 // The frame size that the broker offers, for connections to come. Put back at the end.
 struct offered_frame_size {
   explicit offered_frame_size(uint32_t bytes) {
-    std::string sizes = broker_eval("[maps:get(frame_max, O) || " + listeners);  // {ok, [N]}
+    std::string sizes =
+        broker_eval("[maps:get(frame_max, O) || " + listeners);  // {ok, [N]}
     before = strtoul(sizes.c_str() + strlen("{ok, ["), nullptr, 10);
     set(bytes);
   }
   ~offered_frame_size() { set(before); }
   void set(unsigned long bytes) {
-    broker_eval("[ranch:set_protocol_options(R, O#{frame_max => " + std::to_string(bytes) +
-                "}) || " + listeners);
+    broker_eval("[ranch:set_protocol_options(R, O#{frame_max => " +
+                std::to_string(bytes) + "}) || " + listeners);
   }
   const std::string listeners =
       "{R, #{protocol := rabbit_stream_connection_sup, protocol_options := O}} <- "
@@ -194,7 +197,8 @@ TEST_F(batches, a_full_one_does_not_linger) {
   for (int i = 0; i < 11; i++) ASSERT_EQ(p.send_number(0), 0);
   ASSERT_TRUE(run_until([&] { return p.confirmed() == 10; }));
   for (int i = 0; i < 9; i++) ASSERT_EQ(p.send_number(0), 0);
-  ASSERT_TRUE(run_until([&] { return p.confirmed() == 20; })) << "full, and still waiting";
+  ASSERT_TRUE(run_until([&] { return p.confirmed() == 20; }))
+      << "full, and still waiting";
 }
 
 TEST_F(batches, closing_does_not_linger) {
@@ -283,7 +287,8 @@ TEST_F(flush, with_a_close_right_behind_it) {
   EXPECT_EQ(p.confirmed(), 100u);
 }
 
-// With nothing to wait for each comes at once, and the loop must get its turn all the same.
+// With nothing to wait for each comes at once, and the loop must get its turn all the
+// same.
 TEST_F(flush, again_from_its_own_callback) {
   struct again {
     int calls = 0;
@@ -298,8 +303,9 @@ TEST_F(flush, again_from_its_own_callback) {
   ASSERT_EQ(p.open(env, stream), 0);
   ASSERT_TRUE(run_until([&] { return p.opened > 0; }));
   ASSERT_EQ(rstream_producer_flush(p.handle, again::on, &a), 0);
-  auto reply = ask<exists_reply>(
-      [&](auto *r) { return rstream_stream_exists(env, stream.c_str(), exists_reply::on, r); });
+  auto reply = ask<exists_reply>([&](auto *r) {
+    return rstream_stream_exists(env, stream.c_str(), exists_reply::on, r);
+  });
   EXPECT_EQ(reply.exists, 1);
   EXPECT_GT(a.calls, 1);
   a.stop = true;
@@ -377,8 +383,8 @@ TEST_F(scenario_24, bodies_of_all_magnitudes) {
   producer_probe p;
   ASSERT_EQ(p.open(env, stream), 0);
   std::vector<std::string> bodies;
-  for (size_t size : {0, 1, 2, 255, 256, 4095, 4096, 4097, 65535, 65536, 65537, 131072, 500000,
-                      1000000, 1048576 - 21}) {
+  for (size_t size : {0, 1, 2, 255, 256, 4095, 4096, 4097, 65535, 65536, 65537, 131072,
+                      500000, 1000000, 1048576 - 21}) {
     bodies.push_back(std::string(size, static_cast<char>('a' + size % 26)));
     ASSERT_EQ(p.send(bodies.back()), 0) << size;
     ASSERT_EQ(p.send(std::string()), 0);

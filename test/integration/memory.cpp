@@ -6,7 +6,8 @@
 #define UNDER_SANITIZER 1
 // Of the sanitizers' run-time; not every compiler ships its header.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(
-    void (*on_malloc)(const volatile void *, size_t), void (*on_free)(const volatile void *));
+    void (*on_malloc)(const volatile void *, size_t),
+    void (*on_free)(const volatile void *));
 #else
 #define UNDER_SANITIZER 0
 #endif
@@ -66,19 +67,23 @@ std::atomic<uint64_t> mallocs{0};
 #if UNDER_SANITIZER
 void on_malloc(const volatile void *, size_t) { mallocs++; }
 void on_free(const volatile void *) {}
-[[maybe_unused]] const int installed = __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
+[[maybe_unused]] const int installed =
+    __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
 #endif
 
 }  // namespace
 
-rstream_allocator counting_allocator::functions() { return {allocate, resize, release, this}; }
+rstream_allocator counting_allocator::functions() {
+  return {allocate, resize, release, this};
+}
 
 uint64_t process_allocations() { return mallocs; }
 
 }  // namespace rstream::test
 
 #if !UNDER_SANITIZER
-// Definitions in the program come before the C library's own, also for the shared libraries.
+// Definitions in the program come before the C library's own, also for the shared
+// libraries.
 extern "C" {
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);

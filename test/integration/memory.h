@@ -1,7 +1,7 @@
 #pragma once
 
-// Counts what the library takes through its allocator, and what the whole process takes from
-// malloc.
+// Counts what the library takes through its allocator, and what the whole process takes
+// from malloc.
 
 #include <atomic>
 #include <cstddef>

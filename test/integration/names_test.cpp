@@ -1,4 +1,5 @@
-// What the broker keeps for names: stored offsets of consumers, publishing ids of producers.
+// What the broker keeps for names: stored offsets of consumers, publishing ids of
+// producers.
 #include "fixture.h"
 
 using namespace rstream::test;
@@ -13,8 +14,8 @@ struct stored_offset : broker_test {
   }
   int store(const char *reference, uint64_t offset) {
     return ask<result_reply>([&](auto *r) {
-             return rstream_store_offset(env, reference, stream.c_str(), offset, result_reply::on,
-                                         r);
+             return rstream_store_offset(env, reference, stream.c_str(), offset,
+                                         result_reply::on, r);
            })
         .status;
   }
@@ -32,7 +33,8 @@ struct stored_offset : broker_test {
 struct named_producer : broker_test {
   uint64_t sequence(const char *reference) {
     auto reply = ask<value_reply>([&](auto *r) {
-      return rstream_query_publisher_sequence(env, reference, stream.c_str(), value_reply::on, r);
+      return rstream_query_publisher_sequence(env, reference, stream.c_str(),
+                                              value_reply::on, r);
     });
     EXPECT_EQ(reply.status, 0);
     return reply.value;
@@ -53,14 +55,16 @@ struct named_producer : broker_test {
 TEST_F(stored_offset, none) {
   EXPECT_EQ(query("nobody").status, RSTREAM_BROKER_NO_OFFSET);
   auto missing = ask<value_reply>([&](auto *r) {
-    return rstream_query_offset(env, "nobody", other_stream("missing").c_str(), value_reply::on, r);
+    return rstream_query_offset(env, "nobody", other_stream("missing").c_str(),
+                                value_reply::on, r);
   });
   EXPECT_EQ(missing.status, RSTREAM_BROKER_STREAM_DOES_NOT_EXIST);
 }
 
 TEST_F(stored_offset, stored_and_moved_both_ways) {
   publish(stream, 10);
-  for (uint64_t offset : {uint64_t{5}, uint64_t{9}, uint64_t{2}, uint64_t{0}, uint64_t{1} << 40}) {
+  for (uint64_t offset :
+       {uint64_t{5}, uint64_t{9}, uint64_t{2}, uint64_t{0}, uint64_t{1} << 40}) {
     EXPECT_EQ(store("app", offset), 0);
     wait_stored("app", offset);
   }
@@ -132,8 +136,8 @@ TEST_F(named_producer, ids_go_on_where_the_last_one_stopped) {
   EXPECT_EQ(c.wrong_bodies, 0u);
 }
 
-// Two environments know nothing of each other, so both use the same ids: the broker confirms all and
-// stores one of each.
+// Two environments know nothing of each other, so both use the same ids: the broker
+// confirms all and stores one of each.
 TEST_F(named_producer, what_has_a_used_id_is_confirmed_and_not_stored) {
   rstream_env *other = open_env();
   producer_probe a, b;

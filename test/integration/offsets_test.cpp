@@ -16,7 +16,8 @@ struct offsets : broker_test {
     return c.infos;
   }
 
-  // What a consumer sees that starts with these settings, until it has seen the last offset.
+  // What a consumer sees that starts with these settings, until it has seen the last
+  // offset.
   void read(consumer_probe &c, const std::string &s, uint64_t last,
             const std::function<void(rstream_consumer_options &)> &settings,
             consumer_probe::mode how = consumer_probe::by_message) {
@@ -28,8 +29,8 @@ struct offsets : broker_test {
 };
 
 struct scenario_13 : offsets {
-  // A stream whose second chunk goes from 32 to 63. The broker may cut a frame in two when it
-  // is busy, so it takes a few streams at times.
+  // A stream whose second chunk goes from 32 to 63. The broker may cut a frame in two
+  // when it is busy, so it takes a few streams at times.
   std::string stream_with_chunk_at_32() {
     for (int attempt = 0; attempt < 20; attempt++) {
       std::string s = other_stream(std::to_string(attempt).c_str());
@@ -163,7 +164,8 @@ TEST_F(offsets, every_offset_of_a_stream) {
   }
 }
 
-// The broker gives what comes next, the consumer hands out what is at or above the offset asked for.
+// The broker gives what comes next, the consumer hands out what is at or above the offset
+// asked for.
 TEST_F(offsets, an_offset_that_does_not_exist_yet) {
   publish(stream, 20);
   consumer_probe c;
@@ -199,8 +201,9 @@ TEST_F(offsets, an_offset_that_is_gone_starts_at_the_first_still_there) {
     ASSERT_LT(p.sent, 20000u) << "the broker drops nothing";
     for (int i = 0; i < 20; i++) ASSERT_EQ(p.send(body), 0);
     ASSERT_TRUE(run_until([&] { return p.all_told(); }));
-    auto reply = ask<stats_reply>(
-        [&](auto *r) { return rstream_stream_stats(env, s.c_str(), stats_reply::on, r); });
+    auto reply = ask<stats_reply>([&](auto *r) {
+      return rstream_stream_stats(env, s.c_str(), stats_reply::on, r);
+    });
     ASSERT_EQ(reply.status, 0);
     first = reply.statistics.first_chunk_id;
   }

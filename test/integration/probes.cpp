@@ -24,7 +24,8 @@ void on_confirm(rstream_producer *handle, const rstream_confirms *confirms, void
   for (size_t i = 0; i < confirms->count; i++) {
     uint64_t index = confirms->ids[i] - 1;
     if (index >= p->outcomes.size()) {
-      ADD_FAILURE() << "an outcome for id " << confirms->ids[i] << " of " << p->outcomes.size();
+      ADD_FAILURE() << "an outcome for id " << confirms->ids[i] << " of "
+                    << p->outcomes.size();
     } else if (p->outcomes[index] != no_outcome) {
       ADD_FAILURE() << "a second outcome for id " << confirms->ids[i];
     } else {
@@ -57,7 +58,8 @@ void on_state(Handle *handle, const rstream_state *state, void *user) {
   if (p->on_state) p->on_state(state);
 }
 
-template <class Probe, class Handle> void on_closed(Handle *handle, int status, void *user) {
+template <class Probe, class Handle>
+void on_closed(Handle *handle, int status, void *user) {
   auto *p = static_cast<Probe *>(user);
   EXPECT_EQ(handle, p->handle);
   p->closed++;
@@ -73,7 +75,8 @@ void on_writable(rstream_producer *, void *user) {
   if (p->on_writable) p->on_writable();
 }
 
-void on_message(rstream_consumer *handle, const rstream_message_view *message, void *user) {
+void on_message(rstream_consumer *handle, const rstream_message_view *message,
+                void *user) {
   auto *c = static_cast<consumer_probe *>(user);
   EXPECT_EQ(handle, c->handle);
   c->saw(message);
@@ -134,7 +137,8 @@ void drop_hooks() {
   }
 }
 
-template <class Probe> void wait_closed(Probe &probe) {
+template <class Probe>
+void wait_closed(Probe &probe) {
   uv_loop_t *loop = rstream_env_loop(probe.env);
   while (probe.handle) uv_run(loop, UV_RUN_ONCE);
 }
@@ -153,8 +157,9 @@ producer_probe::~producer_probe() {
   producers.erase(this);
 }
 
-int producer_probe::open(rstream_env *e, const std::string &stream,
-                         const std::function<void(rstream_producer_options &)> &settings) {
+int producer_probe::open(
+    rstream_env *e, const std::string &stream,
+    const std::function<void(rstream_producer_options &)> &settings) {
   rstream_producer_options o;
   rstream_producer_options_init(&o);
   o.stream = stream.c_str();
@@ -184,7 +189,8 @@ int producer_probe::send_number(uint64_t number) {
 }
 
 int producer_probe::close() {
-  return rstream_producer_close(handle, test::on_closed<producer_probe, rstream_producer>);
+  return rstream_producer_close(handle,
+                                test::on_closed<producer_probe, rstream_producer>);
 }
 
 int producer_probe::close_within(uint32_t timeout_ms) {
@@ -215,8 +221,9 @@ consumer_probe::~consumer_probe() {
   consumers.erase(this);
 }
 
-int consumer_probe::open(rstream_env *e, const std::string &stream, mode how,
-                         const std::function<void(rstream_consumer_options &)> &settings) {
+int consumer_probe::open(
+    rstream_env *e, const std::string &stream, mode how,
+    const std::function<void(rstream_consumer_options &)> &settings) {
   rstream_consumer_options o;
   rstream_consumer_options_init(&o);
   o.stream = stream.c_str();
@@ -238,7 +245,8 @@ int consumer_probe::open_first(rstream_env *e, const std::string &stream, mode h
 }
 
 int consumer_probe::close() {
-  return rstream_consumer_close(handle, test::on_closed<consumer_probe, rstream_consumer>);
+  return rstream_consumer_close(handle,
+                                test::on_closed<consumer_probe, rstream_consumer>);
 }
 
 rstream_consumer_stats consumer_probe::stats() const {
@@ -287,8 +295,8 @@ void value_reply::on(rstream_env *, int status, uint64_t value, void *user) {
   r->value = value;
 }
 
-void stats_reply::on(rstream_env *, int status, const rstream_stream_statistics *statistics,
-                     void *user) {
+void stats_reply::on(rstream_env *, int status,
+                     const rstream_stream_statistics *statistics, void *user) {
   auto *r = static_cast<stats_reply *>(user);
   r->calls++;
   r->status = status;
@@ -304,9 +312,9 @@ void metadata_reply::on(rstream_env *, int status, const rstream_metadata *metad
     rstream_stream_info info{};
     info.struct_size = sizeof info;
     EXPECT_EQ(rstream_metadata_get(metadata, i, &info), 0);
-    r->streams[info.stream] = {info.status, info.has_leader == 1,
-                               info.has_leader ? info.leader.host : "",
-                               info.has_leader ? info.leader.port : 0, info.replica_count};
+    r->streams[info.stream] = {
+        info.status, info.has_leader == 1, info.has_leader ? info.leader.host : "",
+        info.has_leader ? info.leader.port : 0, info.replica_count};
   }
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 
-// Handles that write down what their callbacks tell, and check what always holds: one outcome for
-// each message, offsets in order, states told once, nothing after the close callback.
+// Handles that write down what their callbacks tell, and check what always holds: one
+// outcome for each message, offsets in order, states told once, nothing after the close
+// callback.
 
 #include <cstdint>
 #include <functional>
@@ -105,7 +106,8 @@ struct consumer_probe {
   void saw(const rstream_message_view *message);
 };
 
-// An environment closes its handles without their close callbacks: their probes must know.
+// An environment closes its handles without their close callbacks: their probes must
+// know.
 void probes_forget(rstream_env *env);
 
 // ---- replies to requests: pass the address as `user`
@@ -136,8 +138,8 @@ struct stats_reply {
   int calls = 0;
   int status = 1;
   rstream_stream_statistics statistics = {};
-  static void on(rstream_env *env, int status, const rstream_stream_statistics *statistics,
-                 void *user);
+  static void on(rstream_env *env, int status,
+                 const rstream_stream_statistics *statistics, void *user);
 };
 
 struct metadata_reply {
@@ -151,7 +153,8 @@ struct metadata_reply {
   int calls = 0;
   int status = 1;
   std::map<std::string, stream> streams;
-  static void on(rstream_env *env, int status, const rstream_metadata *metadata, void *user);
+  static void on(rstream_env *env, int status, const rstream_metadata *metadata,
+                 void *user);
 };
 
 }  // namespace rstream::test

@@ -21,15 +21,17 @@ struct streams : broker_test {
   }
 
   int exists(const std::string &s) {
-    auto reply = ask<exists_reply>(
-        [&](auto *r) { return rstream_stream_exists(env, s.c_str(), exists_reply::on, r); });
+    auto reply = ask<exists_reply>([&](auto *r) {
+      return rstream_stream_exists(env, s.c_str(), exists_reply::on, r);
+    });
     EXPECT_EQ(reply.status, 0);
     return reply.exists;
   }
 
   stats_reply stream_stats(const std::string &s) {
-    return ask<stats_reply>(
-        [&](auto *r) { return rstream_stream_stats(env, s.c_str(), stats_reply::on, r); });
+    return ask<stats_reply>([&](auto *r) {
+      return rstream_stream_stats(env, s.c_str(), stats_reply::on, r);
+    });
   }
 };
 
@@ -42,17 +44,21 @@ struct argument {
 };
 
 const argument arguments[] = {
-    {"max_length", [](rstream_stream_options &o) { o.max_length_bytes = 5000000000; }, true},
+    {"max_length", [](rstream_stream_options &o) { o.max_length_bytes = 5000000000; },
+     true},
     {"max_age", [](rstream_stream_options &o) { o.max_age = "6h"; }, true},
-    {"segment", [](rstream_stream_options &o) { o.max_segment_bytes = 3000000000; }, true},
-    {"cluster_size", [](rstream_stream_options &o) { o.initial_cluster_size = 1; }, false},
+    {"segment", [](rstream_stream_options &o) { o.max_segment_bytes = 3000000000; },
+     true},
+    {"cluster_size", [](rstream_stream_options &o) { o.initial_cluster_size = 1; },
+     false},
     {"locator", [](rstream_stream_options &o) { o.leader_locator = "balanced"; }, false},
     {"filter_size", [](rstream_stream_options &o) { o.filter_size_bytes = 255; }, false},
 };
 
 }  // namespace
 
-// The broker tells the same arguments (5) from others (17), and so shows that they arrived.
+// The broker tells the same arguments (5) from others (17), and so shows that they
+// arrived.
 TEST_F(streams, create_with_each_argument) {
   for (const argument &a : arguments) {
     SCOPED_TRACE(a.name);
@@ -92,10 +98,11 @@ TEST_F(streams, every_argument_arrives_at_the_broker) {
       "_ -> V end} || {K, _, V} <- amqqueue:get_arguments(Q)].");
   for (const char *expected :
        {"{\"x-max-length-bytes\", 5000000000}", "{\"x-max-age\", \"6h\"}",
-        "{\"x-stream-max-segment-size-bytes\", 3000000000}", "{\"x-initial-cluster-size\", 1}",
-        "{\"x-queue-leader-locator\", \"balanced\"}",
+        "{\"x-stream-max-segment-size-bytes\", 3000000000}",
+        "{\"x-initial-cluster-size\", 1}", "{\"x-queue-leader-locator\", \"balanced\"}",
         "{\"x-stream-filter-size-bytes\", 255}"}) {
-    EXPECT_NE(found.find(expected), std::string::npos) << expected << " is not in " << found;
+    EXPECT_NE(found.find(expected), std::string::npos)
+        << expected << " is not in " << found;
   }
 }
 
@@ -104,17 +111,20 @@ TEST_F(streams, bad_arguments) {
   auto refused = [&](set_argument set) {
     rstream_stream_options_init(&o);
     set(o);
-    return rstream_stream_create(env, other_stream("bad").c_str(), &o, result_reply::on, nullptr);
+    return rstream_stream_create(env, other_stream("bad").c_str(), &o, result_reply::on,
+                                 nullptr);
   };
   EXPECT_EQ(refused([](auto &bad) { bad.max_age = "six hours"; }), RSTREAM_EINVAL);
   EXPECT_NE(std::string(rstream_env_error_text(env)).find("max_age"), std::string::npos);
   EXPECT_EQ(refused([](auto &bad) { bad.filter_size_bytes = 15; }), RSTREAM_EINVAL);
-  EXPECT_EQ(refused([](auto &bad) { bad.max_segment_bytes = 3000000001; }), RSTREAM_EINVAL);
+  EXPECT_EQ(refused([](auto &bad) { bad.max_segment_bytes = 3000000001; }),
+            RSTREAM_EINVAL);
   // What the library does not know, the broker refuses.
   rstream_stream_options_init(&o);
   o.leader_locator = "nowhere";
   auto reply = ask<result_reply>([&](auto *r) {
-    return rstream_stream_create(env, other_stream("bad").c_str(), &o, result_reply::on, r);
+    return rstream_stream_create(env, other_stream("bad").c_str(), &o, result_reply::on,
+                                 r);
   });
   EXPECT_EQ(reply.status, RSTREAM_BROKER_PRECONDITION_FAILED);
   EXPECT_EQ(reply.text, "precondition failed");
@@ -130,9 +140,12 @@ TEST_F(streams, create_again) {
 
 TEST_F(streams, names) {
   EXPECT_EQ(create_stream("amq.of-the-broker"), RSTREAM_BROKER_PRECONDITION_FAILED);
+  // The longest name is only asked for: RabbitMQ 4.0 accepts it in Create, and from then
+  // on tries for ever to make a folder whose name is too long.
   std::string longest = stream + std::string(255 - stream.size(), 'x');
-  EXPECT_EQ(make(longest), 0);
-  EXPECT_EQ(exists(longest), 1);
+  EXPECT_EQ(exists(longest), 0);
+  EXPECT_EQ(make(longest.substr(0, 200)), 0);
+  publish(made.back(), 1);
   EXPECT_EQ(make(other_stream("na\xc3\xafve / %2f \"quoted\"")), 0);
   publish(made.back(), 1);
   auto refused = [&](const char *s) {
@@ -158,7 +171,8 @@ TEST_F(streams, an_answer_needs_a_callback) {
   EXPECT_EQ(rstream_stream_exists(env, "x", nullptr, nullptr), RSTREAM_EINVAL);
   EXPECT_EQ(rstream_stream_stats(env, "x", nullptr, nullptr), RSTREAM_EINVAL);
   EXPECT_EQ(rstream_query_offset(env, "x", "x", nullptr, nullptr), RSTREAM_EINVAL);
-  EXPECT_EQ(rstream_query_publisher_sequence(env, "x", "x", nullptr, nullptr), RSTREAM_EINVAL);
+  EXPECT_EQ(rstream_query_publisher_sequence(env, "x", "x", nullptr, nullptr),
+            RSTREAM_EINVAL);
 }
 
 TEST_F(streams, metadata_of_several_with_a_missing_one) {
@@ -194,7 +208,8 @@ TEST_F(streams, metadata_of_a_thousand) {
   names[500] = stream;
   for (const std::string &s : names) pointers.push_back(s.c_str());
   auto reply = ask<metadata_reply>([&](auto *r) {
-    return rstream_stream_metadata(env, pointers.data(), pointers.size(), metadata_reply::on, r);
+    return rstream_stream_metadata(env, pointers.data(), pointers.size(),
+                                   metadata_reply::on, r);
   });
   ASSERT_EQ(reply.status, 0);
   EXPECT_EQ(reply.streams.size(), 1000u);
@@ -215,7 +230,8 @@ TEST_F(streams, statistics_before_and_after_publishing) {
   EXPECT_EQ(filled.statistics.first_chunk_id, 0);
   EXPECT_EQ(filled.statistics.committed_chunk_id, 100);
   EXPECT_EQ(filled.statistics.last_chunk_id, 100);
-  EXPECT_EQ(stream_stats(other_stream("missing")).status, RSTREAM_BROKER_STREAM_DOES_NOT_EXIST);
+  EXPECT_EQ(stream_stats(other_stream("missing")).status,
+            RSTREAM_BROKER_STREAM_DOES_NOT_EXIST);
 }
 
 // Sent in one go; the answers come in order.

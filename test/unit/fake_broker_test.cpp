@@ -38,7 +38,9 @@ struct fake_link {
 
   bool over() const { return closed || reset; }
   bool silent() const { return got.empty(); }
-  uint16_t next_key() const { return got.size() < 8 ? uint16_t{0} : wire::load_u16be(&got[4]); }
+  uint16_t next_key() const {
+    return got.size() < 8 ? uint16_t{0} : wire::load_u16be(&got[4]);
+  }
 
   // The next frame, whole; empty when there is none.
   byte_vector take() {
@@ -51,7 +53,8 @@ struct fake_link {
 };
 
 // A frame taken off a link, decoded; views point into `bytes`.
-template <class X> struct taken {
+template <class X>
+struct taken {
   byte_vector bytes;
   X x{};
   X *operator->() { return &x; }
@@ -78,12 +81,16 @@ struct fake_broker : testing::Test {
     peer_gone(l.p);
     l.p = nullptr;
   }
-  template <class X, class... Key> void send(fake_link &l, const X &x, Key... k) {
+  template <class X, class... Key>
+  void send(fake_link &l, const X &x, Key... k) {
     peer_received(l.p, frame_of(x, k...));
   }
-  void send_hex(fake_link &l, const char *hex) { peer_received(l.p, test::from_hex(hex)); }
+  void send_hex(fake_link &l, const char *hex) {
+    peer_received(l.p, test::from_hex(hex));
+  }
 
-  template <class X> taken<X> get(fake_link &l, uint16_t frame_key) {
+  template <class X>
+  taken<X> get(fake_link &l, uint16_t frame_key) {
     taken<X> t;
     t.bytes = l.take();
     if (t.bytes.empty()) {
@@ -96,7 +103,10 @@ struct fake_broker : testing::Test {
     EXPECT_TRUE(decode(r, t.x)) << test::to_hex(t.bytes);
     return t;
   }
-  template <class X> taken<X> answer(fake_link &l, key k) { return get<X>(l, response_key(k)); }
+  template <class X>
+  taken<X> answer(fake_link &l, key k) {
+    return get<X>(l, response_key(k));
+  }
   response code(fake_link &l, key k) {
     return static_cast<response>(answer<wire::response_frame>(l, k)->code);
   }
@@ -124,12 +134,13 @@ struct fake_broker : testing::Test {
   }
   std::string secret;
 
-  void declare(fake_link &l, uint8_t id, const char *reference = "", const char *name = "s") {
+  void declare(fake_link &l, uint8_t id, const char *reference = "",
+               const char *name = "s") {
     send(l, wire::declare_publisher{7, id, reference, name});
     EXPECT_EQ(code(l, key::declare_publisher), response::ok);
   }
-  void publish(fake_link &l, uint8_t id, std::vector<uint64_t> ids, const char *body = "hi",
-               const char *filter = nullptr) {
+  void publish(fake_link &l, uint8_t id, std::vector<uint64_t> ids,
+               const char *body = "hi", const char *filter = nullptr) {
     std::vector<wire::publish_entry> entries;
     for (uint64_t i : ids) {
       wire::publish_entry e = {.id = i, .body = test::bytes_of(body)};
@@ -216,10 +227,10 @@ TEST_F(fake_broker, ends_a_connection_that_skips_a_step) {
 }
 
 TEST_F(fake_broker, takes_frames_cut_at_every_byte) {
-  byte_vector all = join({frame_of(wire::peer_properties{1, {}}), frame_of(wire::sasl_handshake{2}),
-                          frame_of(plain("guest", "guest")), frame_of(wire::tune_response{0, 0}),
-                          frame_of(wire::open{4, "/"}),
-                          frame_of(wire::create_stream{5, "cut", {}})});
+  byte_vector all =
+      join({frame_of(wire::peer_properties{1, {}}), frame_of(wire::sasl_handshake{2}),
+            frame_of(plain("guest", "guest")), frame_of(wire::tune_response{0, 0}),
+            frame_of(wire::open{4, "/"}), frame_of(wire::create_stream{5, "cut", {}})});
   for (size_t cut = 1; cut < all.size(); cut++) {
     fake_link &l = connect();
     peer_received(l.p, wire::bytes(all).first(cut));
@@ -288,7 +299,8 @@ TEST_F(fake_broker, a_null_name_is_an_unknown_frame) {
   stream_create(c, "s");
   fake_link &l = open();
   send_hex(l, "0000000e 0001 0001 00000007 00 ffff 0001 73");
-  EXPECT_EQ(get<wire::close_request>(l, raw(key::close))->code, raw(response::unknown_frame));
+  EXPECT_EQ(get<wire::close_request>(l, raw(key::close))->code,
+            raw(response::unknown_frame));
   EXPECT_EQ(totals(c).refused, 1u);
 }
 
@@ -296,7 +308,8 @@ TEST_F(fake_broker, a_frame_above_the_limit_gets_close_14_from_4_3_5_on) {
   fake_link &l = open();
   byte_vector large = raw_frame(raw(key::publish), 1, byte_vector(1048577));
   peer_received(l.p, wire::bytes(large).first(100));
-  EXPECT_EQ(get<wire::close_request>(l, raw(key::close))->code, raw(response::frame_too_large));
+  EXPECT_EQ(get<wire::close_request>(l, raw(key::close))->code,
+            raw(response::frame_too_large));
   peer_received(l.p, wire::bytes(large).subspan(100));
   EXPECT_FALSE(l.closed);
   world.advance(10000);
@@ -438,11 +451,13 @@ TEST_F(fake_broker, tells_statistics) {
     }
     return text;
   };
-  EXPECT_EQ(ask(), "first_chunk_id -1 last_chunk_id -1 committed_chunk_id -1 "
-                   "committed_offset -1 ");
+  EXPECT_EQ(ask(),
+            "first_chunk_id -1 last_chunk_id -1 committed_chunk_id -1 "
+            "committed_offset -1 ");
   append(s, "a");
   append(s, "b");
-  EXPECT_EQ(ask(), "first_chunk_id 0 last_chunk_id 1 committed_chunk_id 1 committed_offset 1 ");
+  EXPECT_EQ(ask(),
+            "first_chunk_id 0 last_chunk_id 1 committed_chunk_id 1 committed_offset 1 ");
 }
 
 TEST_F(fake_broker, has_super_streams) {
@@ -521,7 +536,8 @@ TEST_F(fake_broker, frames_that_arrive_together_share_a_chunk_and_a_confirm) {
   stream &s = stream_create(c, "s");
   fake_link &l = open();
   declare(l, 4);
-  byte_vector one = test::from_hex("0000001a 0002 0001 04 00000001 0000000000000005 00000003 616263");
+  byte_vector one =
+      test::from_hex("0000001a 0002 0001 04 00000001 0000000000000005 00000003 616263");
   one[3] = static_cast<uint8_t>(one.size() - 4);
   peer_received(l.p, join({one, one}));
   EXPECT_EQ(confirmed(l), (std::vector<uint64_t>{5, 5}));
@@ -537,8 +553,10 @@ TEST_F(fake_broker, bodies_of_all_sizes_come_out_as_they_went_in) {
   declare(l, 0);
   std::vector<std::string> bodies;
   std::vector<wire::publish_entry> entries;
-  for (size_t i = 0; i < 300; i++) bodies.emplace_back(i * 7 % 290, static_cast<char>('a' + i % 26));
-  for (size_t i = 0; i < 300; i++) entries.push_back({.id = i, .body = test::bytes_of(bodies[i])});
+  for (size_t i = 0; i < 300; i++)
+    bodies.emplace_back(i * 7 % 290, static_cast<char>('a' + i % 26));
+  for (size_t i = 0; i < 300; i++)
+    entries.push_back({.id = i, .body = test::bytes_of(bodies[i])});
   for (int round = 0; round < 3; round++) {
     send(l, wire::publish{0, 1, {.items = entries}});
   }
@@ -582,9 +600,13 @@ TEST_F(fake_broker, confirms_a_repeated_id_of_a_name_without_storing_it) {
   EXPECT_EQ(totals(c).duplicates, 3u);
 
   send(l, wire::query_sequence{1, "ref", "s"});
-  EXPECT_EQ(answer<wire::query_sequence_response>(l, key::query_publisher_sequence)->sequence, 6u);
+  EXPECT_EQ(
+      answer<wire::query_sequence_response>(l, key::query_publisher_sequence)->sequence,
+      6u);
   send(l, wire::query_sequence{1, "fresh", "s"});
-  EXPECT_EQ(answer<wire::query_sequence_response>(l, key::query_publisher_sequence)->sequence, 0u);
+  EXPECT_EQ(
+      answer<wire::query_sequence_response>(l, key::query_publisher_sequence)->sequence,
+      0u);
 }
 
 TEST_F(fake_broker, refuses_ids_of_an_unknown_publisher_with_18) {
@@ -603,7 +625,10 @@ TEST_F(fake_broker, takes_sub_batches_and_refuses_wrong_ones_with_all_behind) {
   fake_link &l = open();
   declare(l, 0);
   byte_vector two = test::from_hex("0000000161 000000026262");
-  wire::publish_entry batch = {.id = 2, .body = two, .is_sub_batch = true, .record_count = 2,
+  wire::publish_entry batch = {.id = 2,
+                               .body = two,
+                               .is_sub_batch = true,
+                               .record_count = 2,
                                .uncompressed_bytes = 11};
   wire::publish_entry simple = {.id = 1, .body = test::bytes_of("x")};
   wire::publish_entry mixed[] = {simple, batch};
@@ -625,8 +650,10 @@ TEST_F(fake_broker, a_sub_batch_in_version_2_crashes_the_connection) {
   stream_create(c, "s");
   fake_link &l = open();
   declare(l, 0);
-  send_hex(l, "00000023 0002 0002 00 00000001 0000000000000007 ffff 80 0002 0000000b 00000000"
-              "0000000000");
+  send_hex(
+      l,
+      "00000023 0002 0002 00 00000001 0000000000000007 ffff 80 0002 0000000b 00000000"
+      "0000000000");
   EXPECT_TRUE(l.closed);
 }
 
@@ -667,7 +694,9 @@ TEST_F(fake_broker, commits_apart_from_appending) {
   stream_elect(s, 0);
   declare(l, 0, "ref");
   send(l, wire::query_sequence{1, "ref", "s"});
-  EXPECT_EQ(answer<wire::query_sequence_response>(l, key::query_publisher_sequence)->sequence, 1u);
+  EXPECT_EQ(
+      answer<wire::query_sequence_response>(l, key::query_publisher_sequence)->sequence,
+      1u);
   publish(l, 0, {2});
   stream_commit(s);
   EXPECT_EQ(confirmed(l), (std::vector<uint64_t>{2}));
@@ -869,7 +898,8 @@ TEST_F(fake_broker, stores_offsets_backwards_too) {
   auto stored = [&] {
     send(l, wire::query_offset{1, "app", "s"});
     auto t = answer<wire::query_offset_response>(l, key::query_offset);
-    return t->code == 1 ? static_cast<int64_t>(t->offset) : -static_cast<int64_t>(t->code);
+    return t->code == 1 ? static_cast<int64_t>(t->offset)
+                        : -static_cast<int64_t>(t->code);
   };
   EXPECT_EQ(stored(), -19);
   send(l, wire::store_offset{"app", "s", 100});
@@ -899,14 +929,16 @@ TEST_F(fake_broker, one_of_a_group_is_active) {
   stream &s = stream_create(c, "s");
   append(s, "a");
   append(s, "b");
-  std::vector<wire::property> single = {{"single-active-consumer", "true"}, {"name", "app"}};
+  std::vector<wire::property> single = {{"single-active-consumer", "true"},
+                                        {"name", "app"}};
   fake_link &one = open();
   fake_link &two = open();
   subscribe(one, 1, wire::offset_first(), 10, single);
   auto update = get<wire::consumer_update>(one, raw(key::consumer_update));
   EXPECT_TRUE(update->active);
   EXPECT_TRUE(one.silent());
-  send(one, wire::consumer_update_response{update->correlation_id, 1, wire::offset_at(1)});
+  send(one,
+       wire::consumer_update_response{update->correlation_id, 1, wire::offset_at(1)});
   EXPECT_EQ(delivered(one), "1=b ");
 
   subscribe(two, 2, wire::offset_first(), 10, single);
@@ -918,10 +950,12 @@ TEST_F(fake_broker, one_of_a_group_is_active) {
   update = get<wire::consumer_update>(one, raw(key::consumer_update));
   EXPECT_FALSE(update->active);
   EXPECT_TRUE(two.silent());
-  send(one, wire::consumer_update_response{update->correlation_id, 1, wire::offset_none()});
+  send(one,
+       wire::consumer_update_response{update->correlation_id, 1, wire::offset_none()});
   update = get<wire::consumer_update>(two, raw(key::consumer_update));
   EXPECT_TRUE(update->active);
-  send(two, wire::consumer_update_response{update->correlation_id, 1, wire::offset_none()});
+  send(two,
+       wire::consumer_update_response{update->correlation_id, 1, wire::offset_none()});
   EXPECT_EQ(delivered(two), "0=a ");
 
   gone(two);

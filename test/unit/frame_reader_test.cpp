@@ -1,6 +1,7 @@
 #include "net/frame_reader.h"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <cstring>
 #include <functional>
