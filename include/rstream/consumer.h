@@ -99,6 +99,7 @@ typedef struct rstream_consumer_options {
 
 #define rstream_consumer_options_init(o) \
   rstream_consumer_options_init_sized((o), sizeof *(o))
+/* What the macro calls; `size` is the caller's sizeof. Since 0.1.0. */
 RSTREAM_EXPORT void rstream_consumer_options_init_sized(rstream_consumer_options *options,
                                                         size_t size);
 
@@ -128,9 +129,12 @@ RSTREAM_EXPORT int rstream_consumer_close(rstream_consumer *consumer,
 RSTREAM_EXPORT int rstream_consumer_store_offset(rstream_consumer *consumer,
                                                  uint64_t offset);
 
+/* Where it stands; RSTREAM_STATE_CLOSED for NULL. Since 0.1.0. */
 RSTREAM_EXPORT rstream_handle_state
 rstream_consumer_state(const rstream_consumer *consumer);
+/* The environment it was opened in; NULL for NULL. Since 0.1.0. */
 RSTREAM_EXPORT rstream_env *rstream_consumer_env(const rstream_consumer *consumer);
+/* The `user` of its options; NULL for NULL. Since 0.1.0. */
 RSTREAM_EXPORT void *rstream_consumer_user(const rstream_consumer *consumer);
 /* Borrowed for the consumer's life. */
 RSTREAM_EXPORT const char *rstream_consumer_stream(const rstream_consumer *consumer);

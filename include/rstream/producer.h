@@ -76,6 +76,7 @@ typedef struct rstream_producer_options {
 
 #define rstream_producer_options_init(o) \
   rstream_producer_options_init_sized((o), sizeof *(o))
+/* What the macro calls; `size` is the caller's sizeof. Since 0.1.0. */
 RSTREAM_EXPORT void rstream_producer_options_init_sized(rstream_producer_options *options,
                                                         size_t size);
 
@@ -103,6 +104,7 @@ typedef struct rstream_message {
 } rstream_message;
 
 #define rstream_message_init(m) rstream_message_init_sized((m), sizeof *(m))
+/* What the macro calls; `size` is the caller's sizeof. Since 0.1.0. */
 RSTREAM_EXPORT void rstream_message_init_sized(rstream_message *message, size_t size);
 
 /* Accepts a message: copies its body into the frame being filled, and writes its id to
@@ -151,9 +153,12 @@ RSTREAM_EXPORT int rstream_producer_close_within(rstream_producer *producer,
                                                  uint32_t timeout_ms,
                                                  rstream_producer_closed_cb on_closed);
 
+/* Where it stands; RSTREAM_STATE_CLOSED for NULL. Since 0.1.0. */
 RSTREAM_EXPORT rstream_handle_state
 rstream_producer_state(const rstream_producer *producer);
+/* The environment it was opened in; NULL for NULL. Since 0.1.0. */
 RSTREAM_EXPORT rstream_env *rstream_producer_env(const rstream_producer *producer);
+/* The `user` of its options; NULL for NULL. Since 0.1.0. */
 RSTREAM_EXPORT void *rstream_producer_user(const rstream_producer *producer);
 /* Borrowed for the producer's life. */
 RSTREAM_EXPORT const char *rstream_producer_stream(const rstream_producer *producer);

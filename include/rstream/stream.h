@@ -40,6 +40,7 @@ typedef struct rstream_stream_options {
 } rstream_stream_options;
 
 #define rstream_stream_options_init(o) rstream_stream_options_init_sized((o), sizeof *(o))
+/* What the macro calls; `size` is the caller's sizeof. */
 RSTREAM_EXPORT void rstream_stream_options_init_sized(rstream_stream_options *options,
                                                       size_t size);
 
@@ -108,8 +109,10 @@ typedef struct rstream_stream_statistics {
   int64_t committed_offset;   /* last offset a quorum has; broker 4.3 */
 } rstream_stream_statistics;
 
+/* `statistics` is NULL when status is not 0; borrowed until the callback returns. */
 typedef void (*rstream_stats_cb)(rstream_env *env, int status,
                                  const rstream_stream_statistics *statistics, void *user);
+/* Asks for them. */
 RSTREAM_EXPORT int rstream_stream_stats(rstream_env *env, const char *stream,
                                         rstream_stats_cb on_result, void *user);
 
