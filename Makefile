@@ -52,6 +52,17 @@ integration: ## the tests on a real broker
 	$(call build,$(BUILD),,tests)
 	$(with_broker) $(call tests,$(BUILD),^integration$$)
 
+fuzz: ## every fuzz target for so many seconds: [TIME=60]; findings end up in build-fuzz/
+	@test/tools/deps build fuzz
+	$(call build,$(BUILD)-fuzz,$(fuzzed))
+	@cd $(BUILD)-fuzz && for target in ./*_fuzz; do \
+	  mkdir -p corpus/$$target && echo "fuzz: $$target" && \
+	  $$target -max_total_time=$(or $(TIME),60) -max_len=8192 -verbosity=0 corpus/$$target || exit 1; done
+
+fuzzed = -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DRSTREAM_BUILD_FUZZERS=ON \
+  -DRSTREAM_BUILD_SHARED=OFF -DRSTREAM_BUILD_TESTS=OFF \
+  -DRSTREAM_BUILD_SAMPLES=OFF -DRSTREAM_BUILD_BENCH=OFF
+
 asan: ## all tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	@test/tools/deps build test
 	@$(broker_ready)
@@ -104,10 +115,10 @@ broker-down: ## stops it
 	@test/broker/broker down
 
 clean: ## removes what was built
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all deps demo check unit sim integration asan tsan lint format bench abi-update install \
+.PHONY: all deps demo check unit sim integration fuzz asan tsan lint format bench abi-update install \
   docs broker-up broker-down clean help
