@@ -168,6 +168,14 @@ void leave(producer *p) {
   leave_and_finish(p, declared ? leave_kind::unsettled : leave_kind::released);
 }
 
+// The drain's time is over: what has no outcome gets one now.
+void give_up(producer *p) {
+  if (producer_in_flight(p) > 0) p->end_reason = RSTREAM_ECLOSED;
+  producer_fail_all(p, RSTREAM_ECLOSED);
+  producer_fail_waiters(p, RSTREAM_ECLOSED);
+  leave(p);
+}
+
 void on_close_due(net_timer *timer) {
   producer *p = RSTREAM_OWNER(timer, producer, close_timer);
   if (p->phase == producer_phase::leaving) {
@@ -176,10 +184,7 @@ void on_close_due(net_timer *timer) {
     return;
   }
   if (p->phase == producer_phase::ended) return;  // the task is under way
-  if (producer_in_flight(p) > 0) p->end_reason = RSTREAM_ECLOSED;
-  producer_fail_all(p, RSTREAM_ECLOSED);
-  producer_fail_waiters(p, RSTREAM_ECLOSED);
-  leave(p);
+  give_up(p);
 }
 
 void look_how_far_closing_got(producer *p) {
@@ -192,6 +197,10 @@ void look_how_far_closing_got(producer *p) {
 
 void on_task(net_task *task) {
   producer *p = RSTREAM_OWNER(task, producer, task);
+  if (p->close_at_once && p->phase < producer_phase::ended) {
+    give_up(p);
+    return;
+  }
   bool lingers = p->options.linger_ms > 0 && !p->closing &&
                  p->open_count < p->options.max_batch_messages;
   if (!lingers) producer_seal(p);
@@ -323,7 +332,8 @@ int producer_close(producer *p, uint32_t timeout_ms,
   p->accepting = false;
   producer_seal(p);  // nothing more goes in
   if (on_closed) p->on_closed = on_closed;
-  net_timer_start(*p->env->world, p->close_timer, timeout_ms);
+  p->close_at_once = timeout_ms == 0;
+  if (timeout_ms) net_timer_start(*p->env->world, p->close_timer, timeout_ms);
   queue_task(p);
   return 0;
 }

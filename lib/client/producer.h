@@ -41,9 +41,10 @@ struct rstream_producer {
   char *name = nullptr;
 
   rstream::producer_phase phase = rstream::producer_phase::looking_up;
-  bool closing = false;   // the application called close
-  bool accepting = true;  // neither closing nor ended
-  int end_reason = 0;     // why it ended, or why messages were given up while closing
+  bool closing = false;        // the application called close
+  bool close_at_once = false;  // with no time to drain
+  bool accepting = true;       // neither closing nor ended
+  int end_reason = 0;  // why it ended, or why messages were given up while closing
   rstream_producer_closed_cb on_closed = nullptr;
 
   rstream::stream_lookup lookup;

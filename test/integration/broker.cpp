@@ -75,7 +75,7 @@ broker_stopped::~broker_stopped() { broker_tool("cont n1"); }
 
 std::string connections_named(const std::string &name) {
   return "[P || P <- pg_local:get_members(rabbit_stream_connections), "
-         "[{client_properties, Ps}] <- [rabbit_stream_reader:info(P, "
+         "[{client_properties, Ps}] <- [catch rabbit_stream_reader:info(P, "
          "[client_properties])], "
          "{<<\"connection_name\">>, longstr, N} <- Ps, "
          "string:prefix(N, <<\"" +
