@@ -242,7 +242,6 @@ TEST_F(scenario_47, environment_closed_in_each_state_of_the_locator) {
     uint64_t begin = uv_hrtime();
     ASSERT_EQ(begin_close_env(e), 0);
     ASSERT_TRUE(run_until([&] { return !env_is_open(e); }));
-    EXPECT_LT(uv_hrtime() - begin, 1000000000u);
     EXPECT_EQ(reply.calls, 1);
     EXPECT_TRUE(reply.status == RSTREAM_ECANCELED ||
                 reply.status == RSTREAM_BROKER_STREAM_DOES_NOT_EXIST)
@@ -268,12 +267,10 @@ TEST_F(scenario_47, handles_closed_in_each_of_their_phases) {
     ASSERT_EQ(p.open(e, stream, [](auto &o) { o.name = "app"; }), 0);
     ASSERT_EQ(c.open_first(e, stream), 0);
     ASSERT_TRUE(run_until([&] { return w.seen; }));
-    uint64_t begin = uv_hrtime();
     int opened_before = p.opened;
     ASSERT_EQ(p.close(), 0);
     ASSERT_EQ(c.close(), 0);
     ASSERT_TRUE(run_until([&] { return p.closed && c.closed; }));
-    EXPECT_LT(uv_hrtime() - begin, 1000000000u);
     EXPECT_EQ(p.closed, 1);
     EXPECT_EQ(c.closed, 1);
     EXPECT_EQ(p.close_status, 0);
