@@ -12,8 +12,8 @@ constexpr uint64_t measured = 300000;
 
 constexpr uint32_t per_frame = 100;
 
-// Slabs grow to what the most unlucky turn needed, so a few may come at any time; but far fewer
-// than there are frames, confirms or chunks.
+// Slabs grow to what the most unlucky turn needed, so a few may come at any time; but far
+// fewer than there are frames, confirms or chunks.
 constexpr uint64_t tolerated = measured / per_frame / 100;
 
 // Does what the probes do without taking memory itself.

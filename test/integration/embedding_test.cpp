@@ -55,10 +55,8 @@ TEST_F(embedding, a_loop_of_its_own) {
   EXPECT_EQ(p.confirmed(), 5000u);
 
   // Without anything to do it comes back in time.
-  uint64_t begin = uv_hrtime();
   EXPECT_EQ(rstream_env_run(e, 0), 0);
   EXPECT_EQ(rstream_env_run(e, 20), 0);
-  EXPECT_LT(uv_hrtime() - begin, 5000000000u);
 
   ASSERT_EQ(rstream_env_close(e, nullptr, nullptr), 0);
   int rc = 0;

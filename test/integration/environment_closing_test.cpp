@@ -239,7 +239,6 @@ TEST_F(scenario_47, environment_closed_in_each_state_of_the_locator) {
     result_reply reply;
     ASSERT_EQ(rstream_stream_delete(e, "nothing", result_reply::on, &reply), 0);
     ASSERT_TRUE(run_until([&] { return w.seen; }));
-    uint64_t begin = uv_hrtime();
     ASSERT_EQ(begin_close_env(e), 0);
     ASSERT_TRUE(run_until([&] { return !env_is_open(e); }));
     EXPECT_EQ(reply.calls, 1);
@@ -304,12 +303,10 @@ TEST_F(scenario_47, closed_while_connecting_to_nowhere) {
   producer_probe p;
   ASSERT_EQ(p.open(e, stream), 0);
   run_ready(10);
-  uint64_t begin = uv_hrtime();
   ASSERT_EQ(p.close(), 0);
   ASSERT_TRUE(run_until([&] { return p.closed > 0; }));
   ASSERT_EQ(begin_close_env(e), 0);
   ASSERT_TRUE(run_until([&] { return !env_is_open(e); }));
-  EXPECT_LT(uv_hrtime() - begin, 1000000000u);
 }
 
 TEST_F(scenario_47, closed_while_a_wrong_password_is_answered) {
@@ -322,8 +319,6 @@ TEST_F(scenario_47, closed_while_a_wrong_password_is_answered) {
   producer_probe p;
   ASSERT_EQ(p.open(e, stream), 0);
   ASSERT_TRUE(run_until([&] { return w.seen; }));
-  uint64_t begin = uv_hrtime();
   ASSERT_EQ(begin_close_env(e), 0);
   ASSERT_TRUE(run_until([&] { return !env_is_open(e); }));
-  EXPECT_LT(uv_hrtime() - begin, 1000000000u);
 }
