@@ -257,7 +257,7 @@ int producer_send_slow(producer *p, const void *body, size_t body_size, uint64_t
     producer_pump(p);
     int rc = open_frame(p, entry_bytes);
     if (rc < 0) {
-      p->window_full = rc == RSTREAM_EAGAIN;
+      if (rc == RSTREAM_EAGAIN) p->window_full = true;
       return rc;
     }
   }
