@@ -72,6 +72,7 @@ void free_env(env *e) {
   object_pool_release(mem, e->batches);
   object_pool_release(mem, e->chunks);
   for (char *text : e->texts) memory_release(mem, text);
+  if (e->compression) compression_set_unref(e->compression);
   memory_delete(mem, e);
   slab_pool_leave(pool);
 }
@@ -166,7 +167,8 @@ int env_create(env **out, const env_settings &settings) {
   e->source = settings.source;
   e->close_task.run = on_close_task;
   locator_init(e);
-  int rc = configure(e, o);
+  e->compression = compression_set_create(pool);
+  int rc = e->compression ? configure(e, o) : refuse(o, RSTREAM_ENOMEM, "out of memory");
   if (rc == 0) {
     rc = e->source.create(e->source.arg, &e->world, pool->mem, e->log);
     if (rc < 0) {

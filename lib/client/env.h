@@ -6,6 +6,7 @@
 #include "client/connections.h"
 #include "client/locator.h"
 #include "client/producer_batch.h"
+#include "codec/compression.h"
 #include "conn/conn.h"
 #include "net/net.h"
 #include "rstream/consumer.h"
@@ -30,6 +31,7 @@ enum class env_state : uint8_t {
 
 struct rstream_env {
   rstream::slab_pool *pool = nullptr;
+  rstream::compression_set *compression = nullptr;
   rstream::net *world = nullptr;
   rstream::net_source source = {};  // of the world
   rstream::logger log;
