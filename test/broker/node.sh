@@ -27,6 +27,7 @@ uri_of() {
   case ${2-plain} in
     plain) echo "rabbitmq-stream://guest:guest@localhost:$(port "$1" stream)/%2f" ;;
     tls) echo "rabbitmq-stream+tls://guest:guest@localhost:$(port "$1" tls)/%2f" ;;
+    amqp) echo "amqp://guest:guest@localhost:$(port "$1" amqp)/%2f" ;;
   esac
 }
 
