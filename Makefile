@@ -43,6 +43,12 @@ unit: ## the tests that need no broker
 	$(call build,$(BUILD),,tests)
 	$(call tests,$(BUILD),^(unit|client|sim|oom)$$)
 
+plain: ## the tests that need no broker, in a build that has no compression but gzip
+	$(call build,$(BUILD)-plain,$(no_libraries),tests)
+	$(call tests,$(BUILD)-plain,^(unit|client)$$)
+
+no_libraries = -DRSTREAM_WITH_SNAPPY=OFF -DRSTREAM_WITH_LZ4=OFF -DRSTREAM_WITH_ZSTD=OFF
+
 sim: ## simulated runs of the whole client, each from its seed: [SEEDS=500] [FIRST=1]
 	$(call build,$(BUILD),,rstream_sim)
 	$(BUILD)/rstream_sim --seeds $(or $(SEEDS),500) --first-seed $(or $(FIRST),1)
@@ -115,10 +121,10 @@ broker-down: ## stops it
 	@test/broker/broker down
 
 clean: ## removes what was built
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz
+	rm -rf $(BUILD) $(BUILD)-plain $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all deps demo check unit sim integration fuzz asan tsan lint format bench abi-update install \
+.PHONY: all deps demo check unit plain sim integration fuzz asan tsan lint format bench abi-update install \
   docs broker-up broker-down clean help

@@ -24,6 +24,11 @@ struct compression_set;
 void compression_set_ref(compression_set *set);
 void compression_set_unref(compression_set *set);
 
+// `compressor` is complete and takes the place of what is there; copied. RSTREAM_EBUSY
+// once that has been used.
+[[nodiscard]] int compression_register(compression_set &set,
+                                       const rstream_compressor &compressor);
+
 // Of RSTREAM_COMPRESSION_NONE as well: it has nothing to do, but can always be asked for.
 bool compression_available(const compression_set &set, uint8_t compression);
 
@@ -33,7 +38,8 @@ bool compression_available(const compression_set &set, uint8_t compression);
 size_t compression_bound(compression_set &set, uint8_t compression, size_t raw_bytes);
 
 // Bytes written; or RSTREAM_ENOMEM, RSTREAM_EMSGSIZE (more than `out` holds) or
-// RSTREAM_ECODEC (the application's own codec failed).
+// RSTREAM_ECODEC (the application's own codec failed). An `out` smaller than
+// compression_bound() may be refused although the result would just fit.
 [[nodiscard]] ptrdiff_t compression_pack(compression_set &set, uint8_t compression,
                                          wire::bytes raw, std::span<uint8_t> out);
 
@@ -50,7 +56,7 @@ enum class unpack_result : uint8_t {
                                                std::span<uint8_t> out);
 
 // False when no `packed_bytes` of this compression can hold so many bytes: then nothing
-// needs to be set aside for them.
+// needs to be set aside for them. What the application's own can do is not known.
 [[nodiscard]] bool compression_can_hold(const compression_set &set, uint8_t compression,
                                         size_t packed_bytes, size_t raw_bytes);
 

@@ -20,5 +20,8 @@ struct compression_format {
 };
 
 extern const compression_format gzip_format;
+extern const compression_format snappy_format;
+extern const compression_format lz4_format;
+extern const compression_format zstd_format;
 
 }  // namespace rstream

@@ -45,6 +45,31 @@ struct compression_test : testing::Test {
   }
 };
 
+// For vectors of a format that may not be built in.
+template <uint8_t compression>
+struct vectors_test : compression_test {
+  void SetUp() override {
+    if (!compression_available(*set, compression))
+      GTEST_SKIP() << "this build does not have it";
+  }
+  std::string unpack(std::span<const uint8_t> packed, size_t size) {
+    return compression_test::unpack(compression, packed, size);
+  }
+};
+
+// What most vectors hold: the records "hello", "world" and "".
+inline const std::string three_records(
+    "\0\0\0\5hello"
+    "\0\0\0\5world"
+    "\0\0\0\0",
+    22);
+
+inline std::string repeated(std::string_view part, size_t times) {
+  std::string text;
+  for (size_t i = 0; i < times; i++) text += part;
+  return text;
+}
+
 // Bytes that compress somewhat, and are the same each time.
 inline std::string prose(size_t bytes) {
   std::string text;
