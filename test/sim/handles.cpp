@@ -100,8 +100,9 @@ void on_producer_closed(rstream_producer *, int status, void *user) {
 std::string pick_name(run &r, size_t stream) {
   std::string prefix = "s" + std::to_string(stream) + "-";
   if (random_chance(r.chance, 400)) {
-    for (auto &[name, highest] : r.names) {
-      bool fits = name.compare(0, prefix.size(), prefix) == 0 && highest > 0;
+    for (auto &entry : r.names) {
+      const std::string &name = entry.first;
+      bool fits = name.compare(0, prefix.size(), prefix) == 0 && entry.second > 0;
       bool in_use = std::any_of(
           r.producers.begin(), r.producers.end(),
           [&](const auto &m) { return m->name == name && !(m->closed && m->opened); });
