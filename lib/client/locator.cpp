@@ -129,8 +129,12 @@ constexpr conn_events events = {on_ready,
                                 ignore<wire::consumer_update>};
 
 int connect(env *e) {
-  return conn_open(&e->locator.link, *e->world, *e->pool, e->config, e->host, e->port,
-                   "locator", events, e, e->counters);
+  locator &l = e->locator;
+  int rc = conn_open(&l.link, *e->world, *e->pool, e->config, e->host, e->port, "locator",
+                     events, e, e->counters);
+  // What a log callback has asked for meanwhile counted on it.
+  while (rc < 0 && !list_empty(l.waiting)) finish_later(op_of(l.waiting.next), rc);
+  return rc;
 }
 
 void cancel_application(list &ops) {

@@ -228,12 +228,11 @@ int conn_open(conn **out, net &world, slab_pool &pool, const conn_config &config
   c->resolving.on_resolved = on_resolved;
   frame_reader_init(c->reader, pool, conn_handshake_frame_bytes);
   send_queue_init(c->queue, pool);
+  *out = c;  // before anything is logged: the log callback may ask for a connection
   conn_set_state(c, conn_state::resolving);
   int rc = net_resolve(world, c->resolving, host, port);
-  if (rc == 0) {
-    *out = c;
-    return 0;
-  }
+  if (rc == 0) return 0;
+  *out = nullptr;
   net_timer_stop(world, c->state_timer);
   free_conn(c);
   return net_error_is_no_memory(rc) ? RSTREAM_ENOMEM : rc;

@@ -371,3 +371,31 @@ TEST_F(handshake, works_with_answers_that_arrive_byte_by_byte) {
   result r;
   EXPECT_EQ(ask_and_wait(r), 0);
 }
+
+TEST_F(handshake, asking_in_the_log_line_of_the_connection_that_asking_makes) {
+  create();
+  result first, second;
+  awaited_line = "idle -> resolving";
+  on_awaited_line = [&] { ask(second); };
+  ask(first);
+  ASSERT_TRUE(run_until([&] { return first.calls > 0 && second.calls > 0; }));
+  EXPECT_EQ(first.status, 0);
+  EXPECT_EQ(second.status, 0);
+  EXPECT_EQ(broker.links.size(), 1u);
+}
+
+TEST_F(handshake, asking_in_the_log_line_of_a_connection_that_memory_is_short_for) {
+  create();
+  result second;
+  awaited_line = "idle -> resolving";
+  on_awaited_line = [&] {
+    ask(second);
+    blocks.calls_left = 0;
+  };
+  auto unexpected = [](rstream_env *, int, int, void *) { ADD_FAILURE() << "answered"; };
+  int rc = rstream_stream_exists(env, "invoices", unexpected, nullptr);
+  blocks.calls_left = SIZE_MAX;
+  EXPECT_EQ(rc, RSTREAM_ENOMEM);
+  ASSERT_TRUE(run_until([&] { return second.calls > 0; }));
+  EXPECT_EQ(second.status, RSTREAM_ENOMEM);
+}
