@@ -41,6 +41,13 @@ struct shared_conn {
   net_timer idle_timer;
 };
 
+// What a member can send on; nullptr when that has ended. Its other members may have been
+// told so, and call the application, before this one is.
+inline conn *member_conn(const member &m) {
+  conn *c = m.link ? m.link->link : nullptr;
+  return c && c->state != conn_state::closed ? c : nullptr;
+}
+
 struct connections {
   list of_kind[member_kinds];
   uint32_t count[member_kinds] = {};

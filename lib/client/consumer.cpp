@@ -249,8 +249,9 @@ int consumer_close(consumer *c, rstream_consumer_closed_cb on_closed) {
 int consumer_store_offset(consumer *c, uint64_t offset) {
   if (c->closing || c->phase >= consumer_phase::ended) return RSTREAM_ECLOSED;
   if (!c->name) return env_error(c->env, RSTREAM_EINVAL, "the consumer has no name");
-  if (c->phase != consumer_phase::open) return RSTREAM_EBUSY;
-  return conn_send(c->member.link->link, wire::store_offset{c->name, c->stream, offset});
+  conn *link = member_conn(c->member);
+  if (c->phase != consumer_phase::open || !link) return RSTREAM_EBUSY;
+  return conn_send(link, wire::store_offset{c->name, c->stream, offset});
 }
 
 rstream_handle_state consumer_state(const consumer *c) {

@@ -282,11 +282,12 @@ void producer_seal(producer *p) {
 }
 
 void producer_pump(producer *p) {
-  if (p->phase != producer_phase::open) return;
+  conn *link = member_conn(p->member);
+  if (p->phase != producer_phase::open || !link) return;
   for (; p->unsent > 0; p->unsent--) {
     batch *b = p->batches[p->batches.count - p->unsent];
     wire::patch_publisher_id(b->frame, p->member.id);
-    if (conn_send_slice(p->member.link->link, b->owner, b->frame, b->frame_bytes) < 0) {
+    if (conn_send_slice(link, b->owner, b->frame, b->frame_bytes) < 0) {
       net_timer_start(*p->env->world, p->retry_timer, memory_retry_ms);
       return;
     }
