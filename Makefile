@@ -58,12 +58,18 @@ integration: ## the tests on a real broker
 	$(call build,$(BUILD),,tests)
 	$(with_broker) $(call tests,$(BUILD),^integration$$)
 
-fuzz: ## every fuzz target for so many seconds: [TIME=60]; findings end up in build-fuzz/
+fuzz: ## every fuzz target for so many seconds: [TIME=60] [TARGET=connection]; findings end up in build-fuzz/
 	@test/tools/deps build fuzz
 	$(call build,$(BUILD)-fuzz,$(fuzzed))
-	@cd $(BUILD)-fuzz && for target in ./*_fuzz; do \
-	  mkdir -p corpus/$$target && echo "fuzz: $$target" && \
-	  $$target -max_total_time=$(or $(TIME),60) -max_len=8192 -verbosity=0 corpus/$$target || exit 1; done
+	@cd $(BUILD)-fuzz && for fuzzer in ./$(or $(TARGET),*)_fuzz; do \
+	  target=$$(basename $$fuzzer _fuzz) && mkdir -p corpus/$$target && echo "fuzz: $$target" && \
+	  $$fuzzer -max_total_time=$(or $(TIME),60) -max_len=8192 -verbosity=0 -print_final_stats=1 \
+	    corpus/$$target $(CURDIR)/test/fuzz/corpus/$$target || exit 1; done
+
+fuzz-record: ## adds to test/fuzz/corpus what a real broker says that leads to code not reached yet
+	@test/tools/deps build test fuzz
+	$(call build,$(BUILD)-fuzz,$(fuzzed))
+	test/fuzz/record $(BUILD)-fuzz
 
 fuzzed = -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DRSTREAM_BUILD_FUZZERS=ON \
   -DRSTREAM_BUILD_SHARED=OFF -DRSTREAM_BUILD_TESTS=OFF \
@@ -126,5 +132,5 @@ clean: ## removes what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all deps demo check unit plain sim integration fuzz asan tsan lint format bench abi-update install \
-  docs broker-up broker-down clean help
+.PHONY: all deps demo check unit plain sim integration fuzz fuzz-record asan tsan lint format bench \
+  abi-update install docs broker-up broker-down clean help

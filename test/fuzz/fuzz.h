@@ -31,6 +31,10 @@ void check_round_trip(const X &x, Key... key) {
       wire::bytes(bytes).subspan(wire::frame_size_bytes + wire::frame_header_bytes));
   X again{};
   if (!decode(r, again)) abort();
+  std::vector<uint8_t> second(bytes.size());
+  w = wire::writer_of(second);
+  encode(w, again, key...);
+  if (w.failed || second != bytes) abort();
 }
 
 // Decodes the whole input as the body of one command.
