@@ -4,6 +4,7 @@
 #ifndef RSTREAM_H
 #define RSTREAM_H
 
+#include "rstream/amqp.h"
 #include "rstream/codec.h"
 #include "rstream/consumer.h"
 #include "rstream/env.h"

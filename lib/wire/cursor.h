@@ -137,7 +137,8 @@ inline reader reader_of(bytes b) { return {b.data(), b.data() + b.size()}; }
 // ---- writer
 
 // Writes into a buffer that it does not own, or only counts. What does not fit sets
-// `failed`; nothing is written from then on and the bytes so far are of no use.
+// `failed`; nothing is written from then on and the bytes so far are of no use, but
+// `written` goes on counting, so that it tells in the end how much room was needed.
 struct writer {
   uint8_t *p = nullptr;
   uint8_t *end = nullptr;
@@ -147,21 +148,17 @@ struct writer {
 
   // Room for `n` bytes, or null when there is none and also when only counting.
   uint8_t *grab(size_t n) {
-    if (failed) {
+    written += n;
+    if (failed || counting) {
       return nullptr;
     }
-    if (!counting) {
-      if (n > static_cast<size_t>(end - p)) {
-        failed = true;
-        return nullptr;
-      }
-      uint8_t *q = p;
-      p += n;
-      written += n;
-      return q;
+    if (n > static_cast<size_t>(end - p)) {
+      failed = true;
+      return nullptr;
     }
-    written += n;
-    return nullptr;
+    uint8_t *q = p;
+    p += n;
+    return q;
   }
 
   template <class T>
