@@ -21,7 +21,7 @@ uint32_t build(batch &b, const uint8_t *body, uint32_t body_bytes, uint32_t coun
     memcpy(at, body, body_bytes);
     at += body_bytes;
   }
-  return batch_seal(b, 0, static_cast<uint32_t>(at - b.frame), count);
+  return batch_seal(b, 0, static_cast<uint32_t>(at - b.frame), count, count);
 }
 
 void publish_encode(benchmark::State &state) {

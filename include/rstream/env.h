@@ -100,6 +100,11 @@ typedef struct rstream_env_options {
    * and cut to fit. NULL: not wanted. Owned by the caller. */
   char *error_text;
   size_t error_text_size;
+
+  uint64_t max_bytes_in_flight; /* of all producers together, in bytes on the wire: beyond
+                                   it, sending gives RSTREAM_EAGAIN. Default: no limit but
+                                   each producer's own. One message always fits when
+                                   nothing is in flight. */
 } rstream_env_options;
 
 /* Sets every member to its default and struct_size to the caller's own sizeof, which lets

@@ -25,6 +25,16 @@ int check_range(env *e, const char *what, uint64_t value, uint64_t low, uint64_t
                    low, high);
 }
 
+int check_compression(env *e, rstream_compression compression) {
+  auto number = static_cast<uint64_t>(compression);
+  int rc = check_range(e, "compression", number, 0, compression_count - 1);
+  if (rc < 0 || compression_available(*e->compression, static_cast<uint8_t>(number)))
+    return rc;
+  return env_error(e, RSTREAM_ENOTSUP,
+                   "compression %d is not built in, nor was it registered",
+                   static_cast<int>(number));
+}
+
 int check_open(env *e) {
   if (e->state == env_state::open) return 0;
   return env_error(e, RSTREAM_ECLOSED, "the environment is closing");

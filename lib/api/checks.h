@@ -17,6 +17,8 @@ constexpr size_t max_name_bytes = 255;
 [[nodiscard]] int check_optional_name(env *e, const char *what, const char *name);
 [[nodiscard]] int check_range(env *e, const char *what, uint64_t value, uint64_t low,
                               uint64_t high);
+// RSTREAM_EINVAL for what is none, RSTREAM_ENOTSUP for what is not built in.
+[[nodiscard]] int check_compression(env *e, rstream_compression compression);
 // RSTREAM_ECLOSED once the environment is closing.
 [[nodiscard]] int check_open(env *e);
 

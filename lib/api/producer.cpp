@@ -15,12 +15,28 @@ constexpr uint32_t smallest_batch_bytes = 256;
 constexpr uint32_t largest_batch_bytes = 4u << 20;
 constexpr uint32_t most_linger_ms = 60000;
 constexpr uint32_t default_close_timeout_ms = 30000;
+constexpr uint32_t default_confirm_timeout_ms = 30000;
+constexpr uint32_t most_confirm_timeout_ms = 24u * 3600 * 1000;
+constexpr uint32_t most_sub_entry_messages = UINT16_MAX;
 
 void set_defaults(rstream_producer_options &o) {
   default_to(o.max_messages_in_flight, default_messages_in_flight);
   default_to(o.max_bytes_in_flight, default_bytes_in_flight);
   default_to(o.max_batch_messages, UINT32_MAX);
   default_to(o.close_timeout_ms, default_close_timeout_ms);
+  default_to(o.confirm_timeout_ms, default_confirm_timeout_ms);
+}
+
+int check_sub_entries(env *e, const rstream_producer_options &o) {
+  int rc = check_range(e, "sub_entry_messages", o.sub_entry_messages, 0,
+                       most_sub_entry_messages);
+  if (rc == 0) rc = check_compression(e, o.compression);
+  if (rc < 0) return rc;
+  if (o.sub_entry_messages > 1 && o.on_filter_value)
+    return env_error(e, RSTREAM_EINVAL, "sub-entries can't have filter values");
+  if (o.sub_entry_messages <= 1 && o.compression)
+    return env_error(e, RSTREAM_EINVAL, "compression needs sub_entry_messages");
+  return 0;
 }
 
 int check_options(env *e, const rstream_producer_options &o) {
@@ -35,17 +51,39 @@ int check_options(env *e, const rstream_producer_options &o) {
                      largest_batch_bytes);
   }
   if (rc == 0) rc = check_range(e, "linger_ms", o.linger_ms, 0, most_linger_ms);
-  return rc;
+  if (rc == 0) {
+    rc = check_range(e, "confirm_timeout_ms", o.confirm_timeout_ms, 1,
+                     most_confirm_timeout_ms);
+  }
+  if (rc == 0) {
+    rc = check_range(e, "codec", static_cast<uint64_t>(o.codec), RSTREAM_CODEC_RAW,
+                     RSTREAM_CODEC_AMQP);
+  }
+  if (rc == 0 && o.ids_given && !o.name)
+    rc = env_error(e, RSTREAM_EINVAL, "ids_given needs a name");
+  return rc < 0 ? rc : check_sub_entries(e, o);
 }
 
 // Kept out of the way of the usual case.
 [[gnu::noinline]] int send_slow(producer *p, const void *body, size_t body_size,
                                 uint64_t *id) {
-  if (!p || (!body && body_size)) return RSTREAM_EINVAL;
-  int rc = producer_send_slow(p, body, body_size, id);
-  if (rc != RSTREAM_EMSGSIZE) return rc;
-  return env_error(p->env, rc, "a message of %zu bytes does not fit a frame of %u bytes",
-                   body_size, p->frame_limit);
+  if (!p) return RSTREAM_EINVAL;
+  rstream_message m{};
+  m.body = body;
+  m.body_size = body_size;
+  return producer_send(p, m, id);
+}
+
+int send_one(producer *p, const rstream_message &m, uint64_t *id) {
+  if (message_is_bare(m) && producer_send_fast(p, m.body, m.body_size, id)) return 0;
+  return producer_send(p, m, id);
+}
+
+// An array's struct_size is its stride.
+bool array_of(const rstream_message *messages, size_t count, message_array &array) {
+  if (count == 0 || !messages) return false;
+  array = {messages, messages->struct_size, count};
+  return true;
 }
 
 }  // namespace
@@ -85,10 +123,36 @@ int rstream_producer_send_bytes(rstream_producer *p, const void *body, size_t bo
 
 int rstream_producer_send(rstream_producer *p, const rstream_message *message,
                           uint64_t *id) {
-  rstream_message m;
-  rstream_message_init(&m);
-  if (!sized_read(m, message)) return RSTREAM_EINVAL;
-  return rstream_producer_send_bytes(p, m.body, m.body_size, id);
+  message_storage s;
+  if (!p || !message || !message_read(s, message, message->struct_size))
+    return RSTREAM_EINVAL;
+  return send_one(p, s.m, id);
+}
+
+int rstream_producer_send_many(rstream_producer *p, const rstream_message *messages,
+                               size_t count, uint64_t *first_id) {
+  message_array array{};
+  if (!p || count > INT32_MAX || !array_of(messages, count, array)) return RSTREAM_EINVAL;
+  uint64_t id = 0;
+  for (size_t i = 0; i < count; i++) {
+    message_storage s;
+    int rc = message_at(array, i, s) ? send_one(p, s.m, &id) : RSTREAM_EINVAL;
+    if (rc < 0) return i > 0 ? static_cast<int>(i) : rc;
+    if (i == 0 && first_id) *first_id = id;
+  }
+  return static_cast<int>(count);
+}
+
+int rstream_producer_send_sub_entry(rstream_producer *p, const rstream_message *messages,
+                                    size_t count, rstream_compression compression,
+                                    uint64_t *first_id) {
+  message_array array{};
+  if (!p || !array_of(messages, count, array)) return RSTREAM_EINVAL;
+  int rc = check_range(p->env, "count", count, 1, most_sub_entry_messages);
+  if (rc == 0) rc = check_compression(p->env, compression);
+  return rc < 0 ? rc
+                : producer_send_sub_entry(p, array, static_cast<uint8_t>(compression),
+                                          first_id);
 }
 
 int rstream_producer_flush(rstream_producer *p, rstream_flushed_cb on_flushed,
@@ -122,6 +186,9 @@ const char *rstream_producer_stream(const rstream_producer *p) {
 }
 uint64_t rstream_producer_id_base(const rstream_producer *p) {
   return p ? p->id_base : 0;
+}
+uint64_t rstream_producer_stored_sequence(const rstream_producer *p) {
+  return p ? p->stored_sequence : 0;
 }
 
 int rstream_producer_stats_get(const rstream_producer *p, rstream_producer_stats *stats) {

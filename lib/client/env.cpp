@@ -61,6 +61,7 @@ void copy_numbers(env *e, const rstream_env_options &o) {
   e->config.max_deliver_bytes = o.max_deliver_bytes;
   e->max_producers_per_connection = o.max_producers_per_connection;
   e->max_consumers_per_connection = o.max_consumers_per_connection;
+  e->max_bytes_in_flight = o.max_bytes_in_flight;
   e->user = o.user;
   e->on_log = o.on_log;
   if (o.on_log) e->log = {write_log, e, static_cast<log_level>(o.log_level)};

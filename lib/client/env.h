@@ -44,6 +44,7 @@ struct rstream_env {
   uint16_t port = 0;
   uint32_t max_producers_per_connection = 0;
   uint32_t max_consumers_per_connection = 0;
+  uint64_t max_bytes_in_flight = 0;  // of all producers; 0: no limit
 
   rstream::env_state state = rstream::env_state::open;
   rstream_env_closed_cb on_closed = nullptr;
@@ -56,6 +57,9 @@ struct rstream_env {
 
   rstream::list producers;
   rstream::list consumers;
+  rstream::list budget_waiters;  // producers that found it used up
+  uint64_t bytes_in_flight = 0;  // counted only when there is a limit
+  uint64_t producers_opened = 0;
   uint32_t producer_count = 0;
   uint32_t consumer_count = 0;
 

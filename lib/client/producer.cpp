@@ -50,6 +50,13 @@ void queue_task(producer *p) {
 void become_open(producer *p) {
   set_phase(p, producer_phase::open);
   producer_set_limits(p, conn_frame_limit(p->member.link->link));
+  bool filters = conn_supports(p->member.link->link, wire::key::publish, 2);
+  if (!filters && p->options.on_filter_value) {
+    producer_end(p, RSTREAM_ENOTSUP,
+                 "the broker has no filtering, on_filter_value needs it");
+    return;
+  }
+  if (!filters) producer_fail_filtered(p, RSTREAM_ENOTSUP);
   if (!producer_recut(p)) {
     producer_end(p, RSTREAM_ENOMEM,
                  "out of memory while fitting frames to the broker's limit");
@@ -76,7 +83,8 @@ void on_sequence(conn_request *request, int status, wire::bytes body) {
     producer_end(p, status, "the stored publishing id can't be had");
     return;
   }
-  producer_shift_ids(p, response.sequence);
+  p->stored_sequence = response.sequence;
+  if (!p->options.ids_given) producer_shift_ids(p, response.sequence);
   become_open(p);
 }
 
@@ -205,7 +213,8 @@ void on_task(net_task *task) {
                  p->open_count < p->options.max_batch_messages;
   if (!lingers) producer_seal(p);
   producer_pump(p);
-  if (!list_empty(p->flush_waiters)) producer_outcomes_told(p);
+  if (!list_empty(p->flush_waiters) || (p->window_full && p->accepting))
+    producer_outcomes_told(p);
   if (p->closing) look_how_far_closing_got(p);
 }
 
@@ -213,6 +222,10 @@ void on_linger(net_timer *timer) {
   producer *p = RSTREAM_OWNER(timer, producer, linger_timer);
   producer_seal(p);
   producer_pump(p);
+}
+
+void on_confirms_due(net_timer *timer) {
+  producer_expire(RSTREAM_OWNER(timer, producer, confirm_timer));
 }
 
 void on_retry(net_timer *timer) {
@@ -235,8 +248,10 @@ void finish(producer *p) {
   net_timer_stop(*e->world, p->close_timer);
   net_timer_stop(*e->world, p->linger_timer);
   net_timer_stop(*e->world, p->retry_timer);
+  net_timer_stop(*e->world, p->confirm_timer);
   net_task_cancel(p->task);
   producer_fail_waiters(p, RSTREAM_ECLOSED);
+  list_remove(p->budget_node);
   list_remove(p->node);
   e->producer_count--;
   if (p->on_closed) p->on_closed(p, p->end_reason, p->options.user);
@@ -262,6 +277,8 @@ void init(producer *p) {
   p->linger_timer.on_due = on_linger;
   p->close_timer.on_due = on_close_due;
   p->retry_timer.on_due = on_retry;
+  p->confirm_timer.on_due = on_confirms_due;
+  p->serial = ++p->env->producers_opened;
   p->window_end_id = p->next_id + p->options.max_messages_in_flight;
   producer_set_limits(p, p->env->config.max_frame_bytes);
 }
@@ -366,6 +383,7 @@ void producer_end(producer *p, int reason, const char *text) {
   p->end_reason = reason;
   net_timer_stop(*p->env->world, p->linger_timer);
   net_timer_stop(*p->env->world, p->retry_timer);
+  net_timer_stop(*p->env->world, p->confirm_timer);
   lookup_cancel(p->lookup);
   conn_request_cancel(p->request);
   connections_leave(p->member, leave_kind::unsettled);

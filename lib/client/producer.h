@@ -3,8 +3,10 @@
 #include <cstring>
 
 #include "client/connections.h"
+#include "client/message.h"
 #include "client/producer_batch.h"
 #include "client/stream_lookup.h"
+#include "codec/amqp_encode.h"
 #include "rstream/producer.h"
 #include "util/ring.h"
 #include "wire/publish.h"
@@ -23,6 +25,31 @@ enum class producer_phase : uint8_t {
 };
 
 const char *producer_phase_name(producer_phase phase);
+
+// How the next message goes where producer::at points, if it is a bare body.
+enum class send_way : uint8_t {
+  asking,       // producer_send() decides
+  raw,          // an entry of its own, the body as it is
+  amqp,         // an entry of its own, the body in a data section
+  record,       // into the open sub-entry, the body as it is
+  amqp_record,  // into the open sub-entry, the body in a data section
+};
+
+// The sub-entry being filled. Without compression its messages stand in the frame
+// already; with it they gather in a slab and go into the frame when it is closed.
+struct open_sub_entry {
+  uint8_t *begin = nullptr;   // of its header in the frame; nullptr: none is open
+  uint32_t count_before = 0;  // messages in the frame when it was opened
+  uint32_t last_bytes = 0;    // of the messages of the last one, uncompressed
+  slab *gathered = nullptr;   // kept from one to the next
+};
+
+// A message that has a callback of its own.
+struct completion {
+  uint64_t id;
+  rstream_outcome_cb on_outcome;  // nullptr once it was called
+  void *user;
+};
 
 struct flush_waiter {
   list_node node;
@@ -52,12 +79,14 @@ struct rstream_producer {
   rstream::conn_request request;
   rstream::net_task task;  // closes the open frame, sends, looks how far closing got
   rstream::net_timer linger_timer;
-  rstream::net_timer close_timer;  // the drain's end, then that of DeletePublisher
-  rstream::net_timer retry_timer;  // sending failed for lack of memory
+  rstream::net_timer close_timer;    // the drain's end, then that of DeletePublisher
+  rstream::net_timer retry_timer;    // sending failed for lack of memory
+  rstream::net_timer confirm_timer;  // the oldest frame's outcomes are overdue
 
   // What one message costs to send is decided by these few, see producer_send_fast().
   uint8_t *at = nullptr;     // the frame being filled: where the next message goes
   uint8_t *limit = nullptr;  // and where it must end; both nullptr without a frame
+  rstream::send_way way = rstream::send_way::asking;
   uint64_t next_id = 1;
   uint64_t window_end_id = 0;  // ids below it are within max_messages_in_flight
   uint64_t bytes_in_flight = 0;
@@ -66,6 +95,8 @@ struct rstream_producer {
   uint32_t count_check = 0;  // at this many the limit is looked at again
 
   rstream::batch *open_batch = nullptr;
+  rstream::open_sub_entry sub_entry;
+  uint32_t merged_count = 0;      // messages less entries, of the frame being filled
   rstream::slab *slab = nullptr;  // where frames are made
   uint32_t slab_used = 0;
   uint32_t next_slab_bytes = rstream::slab_smallest_bytes;
@@ -82,8 +113,19 @@ struct rstream_producer {
   uint32_t hint = 0;              // where the last outcome was found
   uint64_t messages_settled = 0;  // have their outcome
   bool window_full = false;       // on_writable is owed
+  bool filtering = false;         // some message had a filter value
   rstream::list flush_waiters;
+  rstream::list_node budget_node;  // of env->budget_waiters: the environment's is used up
 
+  rstream::ring<rstream::completion> completions;  // by id
+  // With ids_given: publishing ids of the messages from `first_given` on, which is an id
+  // of our own counting.
+  rstream::ring<uint64_t> given_ids;
+  uint64_t first_given = 1;
+  uint64_t last_given = 0;
+
+  uint64_t stored_sequence = 0;  // found at the broker when opening
+  uint64_t serial = 0;           // tells it from others that had its address
   uint64_t messages_confirmed = 0;
   uint64_t messages_failed = 0;
   uint64_t frames_sent = 0;
@@ -102,8 +144,15 @@ inline producer *producer_of(member &m) {
 [[nodiscard]] int producer_open(producer **p, rstream_env *env,
                                 const rstream_producer_options &options);
 // What producer_send_fast() can't do: no frame, or no room in it or in the window.
-[[nodiscard]] int producer_send_slow(producer *p, const void *body, size_t body_size,
-                                     uint64_t *id);
+// `message` is complete and checked but for what depends on this producer.
+[[nodiscard]] int producer_send(producer *p, const rstream_message &message,
+                                uint64_t *id);
+// All of them as one entry.
+[[nodiscard]] int producer_send_sub_entry(producer *p, const message_array &messages,
+                                          uint8_t compression, uint64_t *first_id);
+// The message's own callback becomes this one; harmless when it has its outcome.
+void producer_replace_completion(producer *p, uint64_t id, rstream_outcome_cb on_outcome,
+                                 void *user);
 // Every so many messages the frame's limit gives way to more bits.
 void producer_move_limit(producer *p);
 [[nodiscard]] int producer_flush(producer *p, rstream_flushed_cb on_flushed, void *user);
@@ -116,6 +165,7 @@ inline uint64_t producer_in_flight(const producer *p) {
 }
 
 constexpr size_t max_inline_body = 1u << 30;  // keeps the sums below from wrapping around
+constexpr size_t record_overhead = 4;         // a message's length within a sub-entry
 
 // Bodies of a few bytes are common and not worth a call. Two overlapping moves cover any
 // length from 4 to 16.
@@ -134,28 +184,56 @@ inline void copy_body(uint8_t *to, const void *body, size_t size) {
   }
 }
 
-// Puts a message into the frame being filled. The caller has made sure of the room.
-inline void producer_put(producer *p, const void *body, size_t body_size, uint64_t *id) {
+// Counts a message that was put at producer::at and ends at `end`.
+inline void producer_took(producer *p, uint8_t *end, uint64_t *id) {
+  p->bytes_in_flight += static_cast<size_t>(end - p->at);
+  p->at = end;
   uint64_t message_id = p->next_id++;
-  uint8_t *to = wire::write_entry_header(p->at, message_id + p->id_base,
-                                         static_cast<uint32_t>(body_size));
-  copy_body(to, body, body_size);
-  p->at = to + body_size;
-  p->bytes_in_flight += wire::publish_entry_overhead + body_size;
   if (++p->open_count == p->count_check) producer_move_limit(p);
   if (id) *id = message_id;
 }
 
-// True when the message was taken; else producer_send_slow() decides.
+// Puts a body where messages go, if there is room; the way there is known to the
+// compiler.
+template <send_way way>
+[[nodiscard]] inline bool producer_try_put(producer *p, const void *body,
+                                           size_t body_size, uint64_t *id) {
+  constexpr bool amqp = way == send_way::amqp || way == send_way::amqp_record;
+  constexpr bool record = way == send_way::record || way == send_way::amqp_record;
+  size_t content = body_size + (amqp ? amqp_data_header_bytes(body_size) : 0);
+  size_t entry = content + (record ? record_overhead : wire::publish_entry_overhead);
+  bool fits = body_size < max_inline_body &&
+              entry <= static_cast<size_t>(p->limit - p->at) &&
+              p->next_id < p->window_end_id &&
+              p->bytes_in_flight + entry <= p->options.max_bytes_in_flight;
+  if (!fits) return false;
+  uint8_t *to = p->at;
+  if (record) {
+    wire::store_u32be(to, static_cast<uint32_t>(content));
+    to += record_overhead;
+  } else {
+    to = wire::write_entry_header(to, p->next_id + p->id_base,
+                                  static_cast<uint32_t>(content));
+  }
+  if (amqp) to = amqp_write_data_header(to, body_size);
+  copy_body(to, body, body_size);
+  producer_took(p, to + body_size, id);
+  return true;
+}
+
+// True when the message was taken; else producer_send() decides.
 [[nodiscard]] inline bool producer_send_fast(producer *p, const void *body,
                                              size_t body_size, uint64_t *id) {
-  size_t entry_bytes = wire::publish_entry_overhead + body_size;
-  bool fits = body_size < max_inline_body &&
-              entry_bytes <= static_cast<size_t>(p->limit - p->at) &&
-              p->next_id < p->window_end_id &&
-              p->bytes_in_flight + entry_bytes <= p->options.max_bytes_in_flight;
-  if (fits) producer_put(p, body, body_size, id);
-  return fits;
+  switch (p->way) {
+  case send_way::raw: return producer_try_put<send_way::raw>(p, body, body_size, id);
+  case send_way::amqp: return producer_try_put<send_way::amqp>(p, body, body_size, id);
+  case send_way::record:
+    return producer_try_put<send_way::record>(p, body, body_size, id);
+  case send_way::amqp_record:
+    return producer_try_put<send_way::amqp_record>(p, body, body_size, id);
+  case send_way::asking: break;
+  }
+  return false;
 }
 
 // From the connection.

@@ -8,6 +8,7 @@
 
 #include "util/object_pool.h"
 #include "util/slab.h"
+#include "wire/publish.h"
 
 namespace rstream {
 
@@ -18,18 +19,27 @@ struct batch {
   uint32_t frame_bytes = 0;  // the size field included
   uint32_t count = 0;        // messages
   uint32_t left = 0;         // of those, without outcome
+  uint16_t version = 1;      // of Publish; 2 has filter values
+  bool sub_entries = false;  // some entries may be such
+  bool cut = false;          // made of a larger one, not in place yet
   uint64_t first_id = 0;     // ids are consecutive within a batch
   uint64_t *done = nullptr;  // a bit per message
-  bool cut = false;          // made of a larger one, not in place yet
+  uint64_t *ends = nullptr;  // with sub-entries: a bit per message, 1 for an entry's last
+  uint64_t closed_ms = 0;    // when it was sealed
+  uint64_t budget_bytes = 0;  // of the environment's budget
 };
 
 // What the frame of a batch may take of its slab so that the bits fit behind it.
 constexpr uint32_t batch_bits_bytes(uint32_t count) { return (count + 63) / 64 * 8; }
 constexpr uint32_t batch_padding = 7;  // the bits are aligned
+inline uint32_t batch_tail_bytes(const batch &b, uint32_t count) {
+  return batch_padding + batch_bits_bytes(count) * (b.sub_entries ? 2u : 1u);
+}
 
-// Seals a frame of `count` messages: writes its header, clears its bits. Returns the
-// bytes of the slab used behind the frame's begin.
-uint32_t batch_seal(batch &b, uint8_t publisher_id, uint32_t frame_bytes, uint32_t count);
+// Seals a frame of `count` messages in `entry_count` entries: writes its header, sets its
+// bits. Returns the bytes of the slab used behind the frame's begin.
+uint32_t batch_seal(batch &b, uint8_t publisher_id, uint32_t frame_bytes, uint32_t count,
+                    uint32_t entry_count);
 
 // Marks a message as done; false when it was already.
 inline bool batch_mark(batch &b, uint32_t index) {
@@ -44,6 +54,25 @@ inline bool batch_mark(batch &b, uint32_t index) {
 bool batch_mark_range(batch &b, uint32_t index, uint32_t count);
 inline bool batch_is_done(const batch &b, uint32_t index) {
   return b.done[index / 64] >> (index & 63) & 1;
+}
+
+// The messages of the entry whose last one has this index; 0 when no entry ends there.
+uint32_t batch_entry_messages(const batch &b, uint32_t index);
+
+// Walks the entries of a sealed batch. They are our own bytes, which need no checks.
+struct batch_entry {
+  uint8_t *begin;
+  uint32_t bytes;     // all of it
+  uint32_t messages;  // 1, or those of a sub-entry
+};
+struct batch_walk {
+  uint8_t *p;
+  uint8_t *end;
+  uint16_t version;
+  bool next(batch_entry &entry);
+};
+inline batch_walk batch_entries(const batch &b) {
+  return {b.frame + wire::publish_header_bytes, b.frame + b.frame_bytes, b.version};
 }
 
 // Adds `delta` to the publishing ids of all entries.

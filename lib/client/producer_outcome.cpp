@@ -32,30 +32,69 @@ uint32_t find_batch(const producer *p, uint64_t id) {
   return not_found;
 }
 
+// The id of our own counting; 0 when there is none.
+uint64_t id_of_given(const producer *p, uint64_t publishing_id) {
+  uint32_t low = 0;
+  uint32_t high = p->given_ids.count;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (p->given_ids[middle] < publishing_id) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  bool found = low < p->given_ids.count && p->given_ids[low] == publishing_id;
+  return found ? p->first_given + low : 0;
+}
+
+uint64_t id_of(const producer *p, uint64_t publishing_id) {
+  return p->options.ids_given ? id_of_given(p, publishing_id)
+                              : publishing_id - p->id_base;
+}
+
 // After outcomes were marked in a batch.
 void settled(producer *p, batch *b, uint32_t count) {
   p->messages_settled += count;
   p->window_end_id += count;
   if (b->left > 0) return;
-  p->bytes_in_flight -= b->frame_bytes - wire::publish_header_bytes;
+  p->bytes_in_flight -= batch_entries_bytes(b);
   slab_unref(b->owner);
   b->owner = nullptr;
+  producer_return_budget(p->env, b);
 }
 
-// True when this is the message's one outcome.
-bool settle(producer *p, uint64_t id) {
-  uint32_t index = find_batch(p, id);
-  if (index == not_found) return false;
-  batch *b = p->batches[index];
-  p->hint = index;
-  if (b->left == 0 || !batch_mark(*b, static_cast<uint32_t>(id - b->first_id)))
-    return false;
-  settled(p, b, 1);
-  return true;
+uint32_t find_completion(const producer *p, uint64_t id) {
+  uint32_t low = 0;
+  uint32_t high = p->completions.count;
+  while (low < high) {
+    uint32_t middle = low + (high - low) / 2;
+    if (p->completions[middle].id < id) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low < p->completions.count && p->completions[low].id == id ? low : not_found;
+}
+
+// The messages' own callbacks, which may send more with such.
+void tell_completions(producer *p, int status, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    uint64_t id = p->env->outcome_ids[i];
+    uint32_t index = find_completion(p, id);
+    if (index == not_found || !p->completions[index].on_outcome) continue;
+    completion c = p->completions[index];
+    p->completions[index].on_outcome = nullptr;
+    c.on_outcome(p, producer_told_id(p, id), status, c.user);
+  }
+  while (!p->completions.empty() && !p->completions.front().on_outcome)
+    ring_pop_front(p->completions);
 }
 
 void tell(producer *p, int status, size_t count) {
   if (count == 0) return;
+  uint64_t *ids = p->env->outcome_ids;
   if (status == 0) {
     p->messages_confirmed += count;
     p->env->messages_confirmed += count;
@@ -63,8 +102,12 @@ void tell(producer *p, int status, size_t count) {
     p->messages_failed += count;
     p->env->messages_failed += count;
   }
+  if (!p->completions.empty()) tell_completions(p, status, count);
   if (!p->options.on_confirm) return;
-  rstream_confirms confirms{sizeof confirms, status, count, p->env->outcome_ids};
+  if (p->options.ids_given) {
+    for (size_t i = 0; i < count; i++) ids[i] = producer_told_id(p, ids[i]);
+  }
+  rstream_confirms confirms{sizeof confirms, status, count, ids};
   p->options.on_confirm(p, &confirms, p->options.user);
 }
 
@@ -87,12 +130,34 @@ struct teller {
   }
 };
 
+// The one outcome of the messages of an entry, by the last one's publishing id. False
+// when there is no such entry, or it had its outcome.
+bool settle_entry(teller &t, uint64_t publishing_id, int status) {
+  producer *p = t.p;
+  uint64_t id = id_of(p, publishing_id);
+  uint32_t index = find_batch(p, id);
+  if (index == not_found || p->batches[index]->left == 0) return false;
+  batch *b = p->batches[index];
+  p->hint = index;
+  auto last = static_cast<uint32_t>(id - b->first_id);
+  uint32_t messages = batch_entry_messages(*b, last);
+  if (messages == 0 || !batch_mark_range(*b, last + 1 - messages, messages)) return false;
+  settled(p, b, messages);
+  for (uint64_t each = id + 1 - messages; each <= id; each++) t.add(each, status);
+  return true;
+}
+
 void add_outcome(teller &t, uint64_t publishing_id, int status) {
-  uint64_t id = publishing_id - t.p->id_base;
-  if (settle(t.p, id)) {
-    t.add(id, status);
-  } else {
-    t.p->unknown_confirms++;
+  if (!settle_entry(t, publishing_id, status)) t.p->unknown_confirms++;
+}
+
+void fail_batch(teller &t, batch *b, int status) {
+  uint64_t first_id = b->first_id;
+  uint32_t count = b->count;
+  for (uint32_t k = 0; b->left > 0 && k < count; k++) {
+    if (!batch_mark(*b, k)) continue;
+    settled(t.p, b, 1);
+    t.add(first_id + k, status);
   }
 }
 
@@ -102,9 +167,11 @@ void add_outcome(teller &t, uint64_t publishing_id, int status) {
 uint32_t add_run(teller &t, const uint8_t *at, uint32_t ids_left) {
   producer *p = t.p;
   uint64_t publishing_id = wire::load_u64be(at);
+  if (p->options.ids_given) return 0;
   uint64_t id = publishing_id - p->id_base;
   uint32_t index = find_batch(p, id);
-  if (index == not_found || p->batches[index]->left == 0) return 0;
+  if (index == not_found || p->batches[index]->left == 0 || p->batches[index]->ends)
+    return 0;
   if (t.count == outcome_piece) t.flush();
   batch *b = p->batches[index];
   p->hint = index;
@@ -161,23 +228,50 @@ void producer_fail_all(producer *p, int status) {
   producer_seal(p);
   p->unsent = 0;
   teller t{p};
-  for (uint32_t i = 0; i < p->batches.count; i++) {
-    batch *b = p->batches[i];
-    for (uint32_t k = 0; b->left > 0 && k < b->count; k++) {
-      if (batch_is_done(*b, k)) continue;
-      uint64_t id = b->first_id + k;
-      settle(p, id);
-      t.add(id, status);
-    }
-  }
+  for (uint32_t i = 0; i < p->batches.count; i++) fail_batch(t, p->batches[i], status);
   t.flush();
   producer_drop_settled(p);
 }
 
+void producer_fail_filtered(producer *p, int status) {
+  producer_seal(p);
+  teller t{p};
+  for (uint32_t i = 0; i < p->batches.count; i++) {
+    if (p->batches[i]->version == 2) fail_batch(t, p->batches[i], status);
+  }
+  t.flush();
+}
+
+void producer_expire(producer *p) {
+  uint64_t now_ms = net_now_ms(*p->env->world);
+  teller t{p};
+  for (uint32_t i = 0; i < p->batches.count; i++) {
+    batch *b = p->batches[i];
+    if (b->left == 0) continue;
+    if (b->closed_ms + p->options.confirm_timeout_ms > now_ms) break;
+    fail_batch(t, b, RSTREAM_ETIMEDOUT);
+  }
+  t.flush();
+  producer_outcomes_told(p);
+  producer_watch_confirms(p);
+}
+
+void producer_watch_confirms(producer *p) {
+  if (p->options.confirm_timeout_off || p->confirm_timer.active) return;
+  for (uint32_t i = 0; i < p->batches.count; i++) {
+    if (p->batches[i]->left == 0) continue;
+    uint64_t now_ms = net_now_ms(*p->env->world);
+    uint64_t due_ms = p->batches[i]->closed_ms + p->options.confirm_timeout_ms;
+    net_timer_start(*p->env->world, p->confirm_timer,
+                    due_ms > now_ms ? due_ms - now_ms : 0);
+    return;
+  }
+}
+
 void producer_outcomes_told(producer *p) {
   producer_drop_settled(p);
-  producer_release_idle_slab(p);
-  if (p->window_full && p->accepting &&
+  producer_release_idle_memory(p);
+  if (p->window_full && p->accepting && !list_linked(p->budget_node) &&
       producer_in_flight(p) <= p->options.max_messages_in_flight / 2 &&
       p->bytes_in_flight <= p->options.max_bytes_in_flight / 2) {
     p->window_full = false;
@@ -199,6 +293,14 @@ void producer_outcomes_told(producer *p) {
   if (p->closing && producer_in_flight(p) == 0) {
     net_task_queue(*p->env->world, p->task, task_stage::gather);
   }
+}
+
+void producer_replace_completion(producer *p, uint64_t id, rstream_outcome_cb on_outcome,
+                                 void *user) {
+  uint32_t index = find_completion(p, p->options.ids_given ? id_of_given(p, id) : id);
+  if (index == not_found) return;
+  p->completions[index].on_outcome = on_outcome;
+  p->completions[index].user = user;
 }
 
 void producer_fail_waiters(producer *p, int status) {

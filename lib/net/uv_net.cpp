@@ -243,9 +243,14 @@ net_source net_uv_source(uv_loop_s *loop) {
   return {create, net_uv_close, loop};
 }
 
+bool net_uv_is_busy(const net *world) {
+  const uv_world *w = uv_world_of(world);
+  return w->callback_depth > 0 || w->gone;
+}
+
 int net_uv_run(net *world, int timeout_ms) {
+  if (net_uv_is_busy(world)) return UV_EBUSY;
   uv_world *w = uv_world_of(world);
-  if (w->callback_depth > 0 || w->gone) return UV_EBUSY;
   uv_loop_t *loop = w->loop;
   bool owns_loop = w->owns_loop;
   memory_functions functions = w->base.mem->functions;

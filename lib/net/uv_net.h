@@ -24,6 +24,10 @@ net_source net_uv_source(uv_loop_s *loop);
 // world; UV_ECANCELED when the world was closed meanwhile.
 [[nodiscard]] int net_uv_run(net *world, int timeout_ms);
 
+// Whether a callback of this world is running, or the loop is being stepped by
+// net_uv_run().
+bool net_uv_is_busy(const net *world);
+
 // Tells "the world is closed" from the other errors of net_uv_run() and net_uv_post().
 bool net_uv_is_closed(int code);
 

@@ -18,6 +18,7 @@ struct ring {
   T &operator[](uint32_t i) { return items[(head + i) & (capacity - 1)]; }
   const T &operator[](uint32_t i) const { return items[(head + i) & (capacity - 1)]; }
   T &front() { return (*this)[0]; }
+  const T &front() const { return (*this)[0]; }
   T &back() { return (*this)[count - 1]; }
   bool empty() const { return count == 0; }
 };

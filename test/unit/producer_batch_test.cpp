@@ -30,6 +30,7 @@ struct filled_batch {
       at += body.size();
     }
     used = batch_seal(b, 7, static_cast<uint32_t>(at - b.frame),
+                      static_cast<uint32_t>(bodies.size()),
                       static_cast<uint32_t>(bodies.size()));
   }
 

@@ -1,0 +1,134 @@
+// Sub-entries as producers make them: how messages are gathered, what the broker gets,
+// and whose outcome is whose.
+#include "client/env.h"
+#include "scenario.h"
+
+using namespace rstream;
+using namespace rstream::test;
+using fake::byte_vector;
+using wire::key;
+
+namespace {
+
+struct sub_entry : fake_client {
+  producer_log *log = nullptr;
+  rstream_producer *p = nullptr;
+  std::string entries;  // of all Publish frames: "gzip 3@3:a,b,c 1@4:d | " ...
+
+  void open(rstream_producer_options o) {
+    fake::on_frame(node(), key::publish, [this](fake::peer &, const fake::frame &fr) {
+      note(fr);
+      return fake::verdict::pass;
+    });
+    p = open_producer(*log, o);
+  }
+  rstream_producer_options batches_of(uint32_t n, rstream_compression compression) {
+    if (!env) create();
+    log = &new_producer_log();
+    rstream_producer_options o = log->options();
+    o.sub_entry_messages = n;
+    o.compression = compression;
+    return o;
+  }
+
+  void note(const fake::frame &fr) {
+    wire::publish frame;
+    ASSERT_TRUE(fake::decoded(fr, frame));
+    wire::publish_entry entry;
+    while (frame.entries.next(entry)) note(entry);
+    entries += "| ";
+  }
+  void note(const wire::publish_entry &entry) {
+    std::vector<uint8_t> records(entry.uncompressed_bytes);
+    if (!entry.is_sub_batch) {
+      entries += "plain@" + std::to_string(entry.id) + ':' + text_of(entry.body) + ' ';
+      return;
+    }
+    if (entry.compression == 0) {
+      records.assign(entry.body.begin(), entry.body.end());
+    } else {
+      ASSERT_EQ(compression_unpack(*set(), entry.compression, entry.body, records),
+                unpack_result::done);
+    }
+    entries += std::to_string(entry.compression) + ':' +
+               std::to_string(entry.record_count) + '@' + std::to_string(entry.id);
+    wire::reader r = wire::reader_of(records);
+    for (char before = ':'; r.left() > 0; before = ',') {
+      uint32_t size = r.u32();
+      wire::bytes body = r.take(size);
+      entries += before;
+      entries += size > 20 ? std::to_string(size) + "B" : text_of(body);
+    }
+    EXPECT_FALSE(r.failed);
+    entries += ' ';
+  }
+  compression_set *set() const { return env->compression; }
+
+  void send_all(std::initializer_list<const char *> bodies) {
+    for (const char *body : bodies) send(p, body);
+  }
+  bool wait_for(size_t outcomes) {
+    return run_until([&] { return log->outcomes.size() >= outcomes; });
+  }
+  rstream_producer_stats producer_stats() const {
+    rstream_producer_stats s;
+    s.struct_size = sizeof s;
+    rstream_producer_stats_get(p, &s);
+    return s;
+  }
+  void expect_idle() {
+    EXPECT_EQ(producer_stats().messages_in_flight, 0u);
+    EXPECT_EQ(producer_stats().bytes_in_flight, 0u);
+    EXPECT_EQ(producer_stats().unknown_confirms, 0u);
+  }
+};
+
+}  // namespace
+
+TEST_F(sub_entry, messages_are_gathered_up_to_the_number_asked_for) {
+  open(batches_of(3, RSTREAM_COMPRESSION_NONE));
+  send_all({"a", "b", "c", "d", "e", "f", "g"});
+  ASSERT_TRUE(wait_for(7));
+  EXPECT_EQ(entries, "0:3@3:a,b,c 0:3@6:d,e,f 0:1@7:g | ");
+  EXPECT_EQ(log->summary(), "1:0 2:0 3:0 4:0 5:0 6:0 7:0");
+  EXPECT_EQ(stored(), "0=a 1=b 2=c 3=d 4=e 5=f 6=g");
+  expect_idle();
+}
+
+TEST_F(sub_entry, gzip_packs_them) {
+  open(batches_of(3, RSTREAM_COMPRESSION_GZIP));
+  send_all({"a", "", "c", "d"});
+  ASSERT_TRUE(wait_for(4));
+  EXPECT_EQ(entries, "1:3@3:a,,c 1:1@4:d | ");
+  expect_idle();
+}
+
+TEST_F(sub_entry, a_message_larger_than_a_slab_gets_room) {
+  open(batches_of(3, RSTREAM_COMPRESSION_GZIP));
+  std::string large(300000, 'x');
+  send(p, "a");
+  send(p, large);
+  send(p, "b");
+  ASSERT_TRUE(wait_for(3));
+  EXPECT_EQ(entries, "1:1@1:a | 1:2@3:300000B,b | ");
+  expect_idle();
+}
+
+TEST_F(sub_entry, one_refusal_is_the_outcome_of_all_its_messages) {
+  open(batches_of(2, RSTREAM_COMPRESSION_NONE));
+  fake::script_next(node());
+  fake::peer &peer = publishing_peer();
+  fake::on_frame(peer, key::publish, [](fake::peer &from, const fake::frame &) {
+    static constexpr wire::failed_id failed[] = {{4, 17}};
+    static constexpr uint64_t confirmed[] = {2, 1, 5};
+    byte_vector answer =
+        fake::join({fake::frame_of(wire::publish_error{0, {failed}}),
+                    fake::frame_of(wire::publish_confirm{0, {confirmed}})});
+    fake::peer_send(from, answer);
+    return fake::verdict::handled;
+  });
+  send_all({"a", "b", "c", "d", "e"});
+  ASSERT_TRUE(wait_for(5));
+  EXPECT_EQ(log->summary(), "3:-21017 4:-21017 1:0 2:0 5:0");
+  EXPECT_EQ(producer_stats().unknown_confirms, 1u) << "id 1 is no entry's";
+}
