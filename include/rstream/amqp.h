@@ -290,6 +290,147 @@ RSTREAM_EXPORT int rstream_amqp_items(rstream_amqp_iter *it,
  * RSTREAM_EINVAL. Since 0.1.0. */
 RSTREAM_EXPORT int rstream_amqp_next(rstream_amqp_iter *it, rstream_amqp_value *item);
 
+/* Whether a STRING, SYMBOL or BINARY is exactly this NUL-terminated text: 1 or 0; 0 for
+ * any other type and for NULL. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_amqp_is_text(const rstream_amqp_value *value,
+                                        const char *text);
+
+/* The value of a key of a MAP, the last one if the key is there several times. Text finds
+ * a STRING and a SYMBOL alike; a ULONG, UINT, USHORT or UBYTE finds any of these types.
+ *
+ *   rstream_amqp_map_find(&map, rstream_amqp_symbol("x-stream-filter"), &value)
+ *
+ * Returns 1, or 0 when it is not there or null; `*value` is as it was then. Errors:
+ * RSTREAM_EINVAL (no MAP, or another type of key), RSTREAM_ECODEC. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_amqp_map_find(const rstream_amqp_value *map,
+                                         rstream_amqp_value key,
+                                         rstream_amqp_value *value);
+
+/* ---- reading: messages
+ *
+ * `message` and `message_size` are the message as it is stored: rstream_message_view.body
+ * of a consumer that reads raw bytes. Bytes that are no AMQP 1.0 message are
+ * RSTREAM_ECODEC, which means just that: they may be good for something else.
+ *
+ * Only what must be passed to find what was asked for is looked at. So a broken message
+ * may well give what stands before the break; rstream_amqp_validate() looks at
+ * everything. Sections are found in any order; of two of a kind the first one counts. */
+
+/* The numbers are the descriptors on the wire. */
+typedef enum rstream_amqp_section {
+  RSTREAM_AMQP_SECTION_UNKNOWN = 0,                   /* of no AMQP 1.0 */
+  RSTREAM_AMQP_SECTION_HEADER = 0x70,                 /* LIST */
+  RSTREAM_AMQP_SECTION_DELIVERY_ANNOTATIONS = 0x71,   /* MAP */
+  RSTREAM_AMQP_SECTION_MESSAGE_ANNOTATIONS = 0x72,    /* MAP */
+  RSTREAM_AMQP_SECTION_PROPERTIES = 0x73,             /* LIST */
+  RSTREAM_AMQP_SECTION_APPLICATION_PROPERTIES = 0x74, /* MAP */
+  RSTREAM_AMQP_SECTION_DATA = 0x75,                   /* BINARY */
+  RSTREAM_AMQP_SECTION_SEQUENCE = 0x76,               /* LIST */
+  RSTREAM_AMQP_SECTION_VALUE = 0x77,                  /* any type */
+  RSTREAM_AMQP_SECTION_FOOTER = 0x78                  /* MAP */
+} rstream_amqp_section;
+
+/* The members of the section header, in their order. */
+typedef enum rstream_amqp_header_field {
+  RSTREAM_AMQP_DURABLE = 0,
+  RSTREAM_AMQP_PRIORITY = 1,
+  RSTREAM_AMQP_TTL = 2,
+  RSTREAM_AMQP_FIRST_ACQUIRER = 3,
+  RSTREAM_AMQP_DELIVERY_COUNT = 4
+} rstream_amqp_header_field;
+
+/* The members of the section properties, in their order; types as in
+ * rstream_amqp_properties. */
+typedef enum rstream_amqp_property {
+  RSTREAM_AMQP_MESSAGE_ID = 0,
+  RSTREAM_AMQP_USER_ID = 1,
+  RSTREAM_AMQP_TO = 2,
+  RSTREAM_AMQP_SUBJECT = 3,
+  RSTREAM_AMQP_REPLY_TO = 4,
+  RSTREAM_AMQP_CORRELATION_ID = 5,
+  RSTREAM_AMQP_CONTENT_TYPE = 6,
+  RSTREAM_AMQP_CONTENT_ENCODING = 7,
+  RSTREAM_AMQP_ABSOLUTE_EXPIRY_TIME = 8,
+  RSTREAM_AMQP_CREATION_TIME = 9,
+  RSTREAM_AMQP_GROUP_ID = 10,
+  RSTREAM_AMQP_GROUP_SEQUENCE = 11,
+  RSTREAM_AMQP_REPLY_TO_GROUP_ID = 12
+} rstream_amqp_property;
+
+/* One property: 1 and its value, as it came, of whatever type; 0 when it is absent or
+ * null,
+ * `*value` is as it was then. Errors: RSTREAM_ECODEC, RSTREAM_EINVAL. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_amqp_find_property(const void *message, size_t message_size,
+                                              rstream_amqp_property which,
+                                              rstream_amqp_value *value);
+
+/* The same of the header. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_amqp_find_header_field(const void *message,
+                                                  size_t message_size,
+                                                  rstream_amqp_header_field which,
+                                                  rstream_amqp_value *value);
+
+/* The same of one application property, by its NUL-terminated key, the last one if there
+ * are several. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_amqp_find_application_property(const void *message,
+                                                          size_t message_size,
+                                                          const char *key,
+                                                          rstream_amqp_value *value);
+
+/* The same of one message annotation. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_amqp_find_message_annotation(const void *message,
+                                                        size_t message_size,
+                                                        const char *key,
+                                                        rstream_amqp_value *value);
+
+/* The first section of a kind: 1 and its content, or 0. A content that has not the
+ * section's type is RSTREAM_ECODEC, except that null may stand for a LIST or MAP. Read
+ * the content with rstream_amqp_items() or rstream_amqp_map_find(). Errors:
+ * RSTREAM_ECODEC, RSTREAM_EINVAL. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_amqp_find_section(const void *message, size_t message_size,
+                                             rstream_amqp_section which,
+                                             rstream_amqp_value *content);
+
+/* Starts over all sections of a message. Returns 0. Errors: RSTREAM_EINVAL.
+ * Since 0.1.0. */
+RSTREAM_EXPORT int rstream_amqp_sections_of(rstream_amqp_iter *it, const void *message,
+                                            size_t message_size);
+
+/* The next section: 1, or 0 at the end. Of an unknown one `*content` is the whole, a
+ * DESCRIBED. Errors: RSTREAM_ECODEC, from here on; RSTREAM_EINVAL. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_amqp_next_section(rstream_amqp_iter *it,
+                                             rstream_amqp_section *which,
+                                             rstream_amqp_value *content);
+
+/* The body of a message, borrowed from it. */
+typedef struct rstream_amqp_body {
+  size_t struct_size; /* set by the caller; cut to it */
+  rstream_amqp_body_type type;
+  const uint8_t *bytes;     /* DATA: the content. VALUE, SEQUENCE, DATA_LIST: the body's
+                               sections as encoded, to be read with
+                               rstream_amqp_sections_of(). NONE: nothing. */
+  size_t size;              /* of bytes */
+  rstream_amqp_value value; /* DATA: a BINARY, the same bytes. VALUE: the value. Else
+                               null. */
+} rstream_amqp_body;
+
+/* Set struct_size first. Returns 0, also for a message without a body. Errors:
+ * RSTREAM_ECODEC (a section is broken or in the wrong company), RSTREAM_EINVAL.
+ * Since 0.1.0. */
+RSTREAM_EXPORT int rstream_amqp_body_get(const void *message, size_t message_size,
+                                         rstream_amqp_body *body);
+
+/* Copies the content of all data sections, one behind the other. Returns how many bytes
+ * that are, and has copied as many of them as `out_size` allows; 0 for another body or
+ * none. `out` may be NULL when `out_size` is 0. Errors: RSTREAM_ECODEC, RSTREAM_EINVAL.
+ * Since 0.1.0. */
+RSTREAM_EXPORT int64_t rstream_amqp_copy_data(const void *message, size_t message_size,
+                                              void *out, size_t out_size);
+
+/* Looks at every value of every section: 0, or RSTREAM_ECODEC when something can't be
+ * read. Text is not checked for UTF-8. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_amqp_validate(const void *message, size_t message_size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,6 +1,7 @@
 #include "rstream/amqp.h"
 
 #include "api/options.h"
+#include "codec/amqp_decode.h"
 #include "codec/amqp_encode.h"
 #include "codec/amqp_value.h"
 
@@ -55,6 +56,24 @@ value items_value(rstream_amqp_type type, const value *items, size_t count) {
 
 value text_value(rstream_amqp_type type, const char *text) {
   return bytes_value(type, text, text ? strlen(text) : 0);
+}
+
+bool valid(const void *bytes, size_t size) { return bytes || size == 0; }
+
+wire::bytes bytes_of(const void *bytes, size_t size) {
+  return {static_cast<const uint8_t *>(bytes), size};
+}
+
+int find_field(const void *message, size_t size, uint8_t section, int n, int most,
+               value *v) {
+  if (!valid(message, size) || !v || n < 0 || n >= most) return RSTREAM_EINVAL;
+  return amqp_find_field(bytes_of(message, size), section, static_cast<size_t>(n), *v);
+}
+
+int find_entry(const void *message, size_t size, uint8_t section, const char *key,
+               value *v) {
+  if (!valid(message, size) || !key || !v) return RSTREAM_EINVAL;
+  return amqp_find_entry(bytes_of(message, size), section, rstream_amqp_string(key), *v);
 }
 
 }  // namespace
@@ -169,7 +188,7 @@ int rstream_amqp_check(const rstream_amqp_sections *sections, const char **why) 
 
 int64_t rstream_amqp_encode(const rstream_amqp_sections *sections, const void *body,
                             size_t body_size, void *out, size_t out_size) {
-  if ((!body && body_size) || (!out && out_size)) return RSTREAM_EINVAL;
+  if (!valid(body, body_size) || !valid(out, out_size)) return RSTREAM_EINVAL;
   rstream_amqp_sections whole{};
   if (sections && !sized_read(whole, sections)) return RSTREAM_EINVAL;
   if (body_size && whole.body_type != RSTREAM_AMQP_BODY_DATA) return RSTREAM_EINVAL;
@@ -177,7 +196,7 @@ int64_t rstream_amqp_encode(const rstream_amqp_sections *sections, const void *b
   if (rc < 0) return rc;
   if (body_size > UINT32_MAX) return RSTREAM_EMSGSIZE;
   wire::writer w = wire::writer_of({static_cast<uint8_t *>(out), out_size});
-  amqp_encode(w, whole, {static_cast<const uint8_t *>(body), body_size});
+  amqp_encode(w, whole, bytes_of(body, body_size));
   // What failed though there was room for it has a part that is too large.
   if (w.failed && w.written <= out_size) return RSTREAM_EMSGSIZE;
   return static_cast<int64_t>(w.written);
@@ -191,4 +210,93 @@ int rstream_amqp_items(rstream_amqp_iter *it, const value *v) {
 
 int rstream_amqp_next(rstream_amqp_iter *it, value *item) {
   return it && item ? amqp_next(*it, *item) : RSTREAM_EINVAL;
+}
+
+int rstream_amqp_is_text(const value *v, const char *text) {
+  if (!v || !text || v->type < RSTREAM_AMQP_BINARY || v->type > RSTREAM_AMQP_SYMBOL) {
+    return 0;
+  }
+  size_t size = strlen(text);
+  return v->size == size && (size == 0 || memcmp(v->as.bytes, text, size) == 0);
+}
+
+int rstream_amqp_map_find(const value *map, value key, value *v) {
+  return map && v ? amqp_find_key(*map, key, *v) : RSTREAM_EINVAL;
+}
+
+// ---- reading messages
+
+int rstream_amqp_find_property(const void *message, size_t size,
+                               rstream_amqp_property which, value *v) {
+  return find_field(message, size, amqp_section::properties, which, amqp_property_fields,
+                    v);
+}
+
+int rstream_amqp_find_header_field(const void *message, size_t size,
+                                   rstream_amqp_header_field which, value *v) {
+  return find_field(message, size, amqp_section::header, which, amqp_header_fields, v);
+}
+
+int rstream_amqp_find_application_property(const void *message, size_t size,
+                                           const char *key, value *v) {
+  return find_entry(message, size, amqp_section::application_properties, key, v);
+}
+
+int rstream_amqp_find_message_annotation(const void *message, size_t size,
+                                         const char *key, value *v) {
+  return find_entry(message, size, amqp_section::message_annotations, key, v);
+}
+
+int rstream_amqp_find_section(const void *message, size_t size,
+                              rstream_amqp_section which, value *content) {
+  bool known =
+      which >= RSTREAM_AMQP_SECTION_HEADER && which <= RSTREAM_AMQP_SECTION_FOOTER;
+  if (!valid(message, size) || !content || !known) return RSTREAM_EINVAL;
+  return amqp_find_section(bytes_of(message, size), static_cast<uint8_t>(which),
+                           *content);
+}
+
+int rstream_amqp_sections_of(rstream_amqp_iter *it, const void *message, size_t size) {
+  if (!it || !valid(message, size)) return RSTREAM_EINVAL;
+  amqp_sections(*it, bytes_of(message, size));
+  return 0;
+}
+
+int rstream_amqp_next_section(rstream_amqp_iter *it, rstream_amqp_section *which,
+                              value *content) {
+  if (!it || !which || !content) return RSTREAM_EINVAL;
+  amqp_section_view section;
+  int rc = amqp_next_section(*it, section);
+  if (rc != 1) return rc;
+  *which = static_cast<rstream_amqp_section>(section.code);
+  *content = section.value;
+  return 1;
+}
+
+int rstream_amqp_body_get(const void *message, size_t size, rstream_amqp_body *body) {
+  if (!valid(message, size)) return RSTREAM_EINVAL;
+  amqp_body found = amqp_body_of(bytes_of(message, size));
+  if (found.status < 0) return found.status;
+  rstream_amqp_body filled{};
+  filled.type = found.type;
+  filled.bytes = found.content.data();
+  filled.size = found.content.size();
+  if (found.type == RSTREAM_AMQP_BODY_DATA) {
+    filled.value = bytes_value(RSTREAM_AMQP_BINARY, filled.bytes, filled.size);
+  } else if (found.type == RSTREAM_AMQP_BODY_VALUE) {
+    // It has been read once, so it is there.
+    (void)amqp_find_section(found.content, amqp_section::value, filled.value);
+  }
+  return sized_write(body, filled) ? 0 : RSTREAM_EINVAL;
+}
+
+int64_t rstream_amqp_copy_data(const void *message, size_t size, void *out,
+                               size_t out_size) {
+  if (!valid(message, size) || !valid(out, out_size)) return RSTREAM_EINVAL;
+  return amqp_copy_data(bytes_of(message, size), {static_cast<uint8_t *>(out), out_size});
+}
+
+int rstream_amqp_validate(const void *message, size_t size) {
+  if (!valid(message, size)) return RSTREAM_EINVAL;
+  return amqp_message_is_sound(bytes_of(message, size)) ? 0 : RSTREAM_ECODEC;
 }

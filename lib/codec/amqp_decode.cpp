@@ -204,7 +204,7 @@ int amqp_find_key(const value &map, const value &key, value &v) {
   if (rc < 0) return rc;
   int found = 0;
   value name;
-  value last;
+  value last{};
   while ((rc = amqp_next(it, name)) == 1) {
     if (same_key(kind, key, name)) {
       rc = amqp_next(it, last);
@@ -243,6 +243,23 @@ amqp_body amqp_body_slow(bytes message) {
     scan.body.content = {scan.begin, static_cast<size_t>(scan.end - scan.begin)};
   }
   return scan.body;
+}
+
+int64_t amqp_copy_data(bytes message, std::span<uint8_t> out) {
+  amqp_body body = amqp_body_of(message);
+  if (body.status < 0) return body.status;
+  rstream_amqp_iter it;
+  amqp_sections(it, message);
+  amqp_section_view s;
+  size_t total = 0;
+  while (amqp_next_section(it, s) == 1) {
+    if (s.code != amqp_section::data) continue;
+    size_t room = total < out.size() ? out.size() - total : 0;
+    size_t n = s.value.size < room ? s.value.size : room;
+    if (n > 0) memcpy(out.data() + total, s.value.as.bytes, n);
+    total += s.value.size;
+  }
+  return static_cast<int64_t>(total);
 }
 
 bool amqp_message_is_sound(bytes message) {

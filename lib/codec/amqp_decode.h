@@ -38,6 +38,10 @@ inline amqp_body amqp_body_of(wire::bytes message) {
   return amqp_body_slow(message);
 }
 
+// Copies the content of all data sections, as much as there is room for. How many bytes
+// they have, or RSTREAM_ECODEC.
+int64_t amqp_copy_data(wire::bytes message, std::span<uint8_t> out);
+
 // ---- sections
 
 // Starts over the sections of a message. It can't fail; amqp_next_section() may.

@@ -25,7 +25,7 @@ inline std::string show_items(const rstream_amqp_value &v, char open, char close
   rstream_amqp_iter it;
   rstream_amqp_value item;
   int rc = amqp_items(it, v);
-  if (rc < 0) return rstream_error_name(rc);
+  if (rc < 0) return std::string(" ") + rstream_error_name(rc);
   for (bool first = true; (rc = amqp_next(it, item)) == 1; first = false) {
     if (!first) text += ", ";
     text += show(item);
