@@ -46,17 +46,20 @@ typedef void (*rstream_chunk_cb)(rstream_consumer *consumer, rstream_chunk *chun
 typedef void (*rstream_message_cb)(rstream_consumer *consumer,
                                    const rstream_message_view *message, void *user);
 
-/* An entry of a chunk that could not be turned into messages: damaged, or compressed
- * (this version reads uncompressed entries). The rest of the chunk goes on. `text` is
- * borrowed until the callback returns. */
+/* An entry of a chunk that could not be turned into messages, or not to the last one: it
+ * is damaged, its size is above the limits of the options, its compression is not built
+ * in and not registered (see codec.h). The rest of the chunk goes on, with the right
+ * offsets. `text` is borrowed until the callback returns. */
 typedef struct rstream_entry_error {
   size_t struct_size;     /* size of what the library filled */
-  int status;             /* RSTREAM_ECODEC */
+  int status;             /* RSTREAM_ECODEC, or RSTREAM_ENOMEM while decompressing */
   uint64_t first_offset;  /* of the messages concerned */
   uint64_t message_count; /* as the entry declares it */
-  const uint8_t *entry;   /* the entry's bytes as they came, borrowed likewise */
+  const uint8_t *entry;   /* the entry's bytes as they came, borrowed likewise; when only
+                             messages at the end of a sub-entry are concerned, what is
+                             left of it, decompressed */
   size_t entry_size;
-  const char *text;
+  const char *text; /* what is wrong, in words */
 } rstream_entry_error;
 
 typedef void (*rstream_entry_error_cb)(rstream_consumer *consumer,
@@ -95,6 +98,15 @@ typedef struct rstream_consumer_options {
   uint16_t initial_credit; /* chunks the broker may send ahead; default 10; at most
                               32767. One goes back for each finished chunk. */
   uint8_t crc_off;         /* 1: do not verify the CRC-32 of chunks */
+
+  /* What compressed sub-entries may become. Above it they are not decompressed but told
+   * to on_entry_error. With on_message, memory for one sub-entry at a time is held; with
+   * on_chunk, for all sub-entries of the chunk that were reached, until it is released.
+   */
+  uint32_t max_sub_entry_bytes; /* one sub-entry; default 67108864 (64 MiB), at most
+                                   1073741824 (1 GiB) */
+  uint64_t max_chunk_decompressed_bytes; /* those of one chunk together; default
+                                            1073741824 (1 GiB) */
 } rstream_consumer_options;
 
 #define rstream_consumer_options_init(o) \
@@ -176,12 +188,14 @@ RSTREAM_EXPORT int rstream_chunk_info_get(const rstream_chunk *chunk,
 
 /* The next message of a chunk, from the first one at or above the offset asked for; NULL
  * at the end, and once the consumer is closing unless the chunk is retained. The view is
- * borrowed until the next call on this chunk; its body as long as the chunk. An entry
- * that can't be decoded is told to on_entry_error and passed over. Never allocates. Since
- * 0.1.0. */
+ * borrowed until the next call on this chunk; its body as long as the chunk. A
+ * compressed sub-entry is decompressed when it is reached, into memory that is kept with
+ * the chunk and found again after a rewind; nothing else takes memory. An entry that
+ * can't be decoded is told to on_entry_error, unless the consumer is closed, and passed
+ * over. Since 0.1.0. */
 RSTREAM_EXPORT const rstream_message_view *rstream_chunk_next(rstream_chunk *chunk);
 
-/* Back to the first message. Since 0.1.0. */
+/* Back to the first message. Bodies handed out so far stay valid. Since 0.1.0. */
 RSTREAM_EXPORT void rstream_chunk_rewind(rstream_chunk *chunk);
 
 /* Keeps a chunk and the bytes of its messages past the callback, without a copy, until

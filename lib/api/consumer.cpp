@@ -10,10 +10,15 @@ namespace {
 
 constexpr uint16_t default_credit = 10;
 constexpr uint16_t most_credit = 32767;  // the protocol's number is signed
+constexpr uint32_t default_sub_entry_bytes = 64u << 20;
+constexpr uint32_t most_sub_entry_bytes = 1u << 30;
+constexpr uint64_t default_chunk_decompressed_bytes = 1u << 30;
 
 void set_defaults(rstream_consumer_options &o) {
   default_to(o.offset_type, RSTREAM_OFFSET_NEXT);
   default_to(o.initial_credit, default_credit);
+  default_to(o.max_sub_entry_bytes, default_sub_entry_bytes);
+  default_to(o.max_chunk_decompressed_bytes, default_chunk_decompressed_bytes);
 }
 
 int check_options(env *e, const rstream_consumer_options &o) {
@@ -24,6 +29,10 @@ int check_options(env *e, const rstream_consumer_options &o) {
                      RSTREAM_OFFSET_FIRST, RSTREAM_OFFSET_TIMESTAMP);
   }
   if (rc == 0) rc = check_range(e, "initial_credit", o.initial_credit, 1, most_credit);
+  if (rc == 0) {
+    rc = check_range(e, "max_sub_entry_bytes", o.max_sub_entry_bytes, 1,
+                     most_sub_entry_bytes);
+  }
   if (rc < 0) return rc;
   if (!o.on_chunk == !o.on_message) {
     return env_error(e, RSTREAM_EINVAL,

@@ -2,7 +2,7 @@
 
 #include "client/connections.h"
 #include "client/stream_lookup.h"
-#include "codec/chunk.h"
+#include "codec/unpack.h"
 #include "rstream/consumer.h"
 
 namespace rstream {
@@ -36,6 +36,7 @@ struct rstream_chunk {
   uint64_t committed_offset = 0;
   uint64_t skip_below = 0;  // offsets the application did not ask for
   rstream::chunk_cursor cursor;
+  rstream::unpacker unpacker;  // its set has a reference of this chunk
   rstream_message_view view = {};
 };
 

@@ -10,17 +10,36 @@ bool wants_messages(const consumer *c) {
   return !c->closing && c->phase != consumer_phase::ended;
 }
 
-void tell_gap(consumer *c, const chunk_gap &gap) {
+unpack_limits limits_of(const consumer *c) {
+  return {c->options.max_sub_entry_bytes, c->options.max_chunk_decompressed_bytes};
+}
+
+void tell_gap(consumer *c, const chunk_gap &gap, int status) {
   c->stats.entries_bad++;
   log_line(c->env->log, log_level::error,
            "consumer on %s: %llu messages from offset %llu: %s", c->stream,
            static_cast<unsigned long long>(gap.record_count),
            static_cast<unsigned long long>(gap.first_offset), gap.reason);
   if (!c->options.on_entry_error) return;
-  rstream_entry_error error{sizeof error,     RSTREAM_ECODEC,   gap.first_offset,
+  rstream_entry_error error{sizeof error,     status,           gap.first_offset,
                             gap.record_count, gap.bytes.data(), gap.bytes.size(),
                             gap.reason};
   c->options.on_entry_error(c, &error, c->options.user);
+}
+
+// Whether nothing of a sub-entry is wanted, so that it need not be unpacked.
+bool all_below(const chunk_gap &gap, uint64_t offset) {
+  return gap.first_offset + gap.record_count <= offset;
+}
+
+// A sub-entry before its messages: on to them, or past it.
+void deliver_packed(consumer *c, unpacker &u, chunk_cursor &cursor, chunk_gap &gap) {
+  if (all_below(gap, c->skip_below)) {
+    c->stats.messages_filtered += gap.record_count;
+    return;
+  }
+  int rc = unpacker_open(u, *c->env->pool, cursor, gap);
+  if (rc < 0) tell_gap(c, gap, rc);
 }
 
 // Message by message, without a chunk object: the frame stays as it is while this runs.
@@ -34,6 +53,8 @@ void deliver_messages(consumer *c, const chunk_header &header, wire::bytes entri
   uint64_t handed_out = 0;
   rstream_message_view view;
   view.struct_size = sizeof view;
+  unpacker u;
+  unpacker_start(u, *c->env->compression, limits_of(c), unpack_keep::latest);
   for (;;) {
     chunk_step step = chunk_next(cursor, record, gap);
     if (step == chunk_step::record) {
@@ -46,13 +67,16 @@ void deliver_messages(consumer *c, const chunk_header &header, wire::bytes entri
       view.offset = record.offset;
       handed_out++;
       on_message(c, &view, user);
+    } else if (step == chunk_step::packed) {
+      deliver_packed(c, u, cursor, gap);
     } else if (step == chunk_step::gap) {
-      tell_gap(c, gap);
+      tell_gap(c, gap, RSTREAM_ECODEC);
     } else {
       break;
     }
     if (c->closing) break;
   }
+  unpacker_release(u);
   c->stats.messages += handed_out;
   c->env->messages_consumed += handed_out;
 }
@@ -88,7 +112,9 @@ bool deliver_chunk(consumer *c, const wire::deliver &frame, slab *owner,
   chunk->entries = entries;
   chunk->committed_offset = frame.committed_chunk_id;
   chunk->skip_below = c->skip_below;
-  chunk_handle_rewind(chunk);
+  chunk->cursor = chunk_cursor_of(header, entries);
+  compression_set_ref(c->env->compression);
+  unpacker_start(chunk->unpacker, *c->env->compression, limits_of(c), unpack_keep::all);
   list_push_back(c->chunks, chunk->node);
   c->stats.chunks_held++;
   c->stats.bytes_held += chunk->frame_bytes;
@@ -114,6 +140,24 @@ bool check_chunk(consumer *c, const wire::deliver &frame, chunk_header &header,
     return false;
   }
   return true;
+}
+
+// Tells the consumer, if there still is one. False when the application gave up the chunk
+// meanwhile: then it is gone.
+bool tell_chunk_gap(rstream_chunk *chunk, const chunk_gap &gap, int status) {
+  if (!chunk->consumer) return true;
+  chunk->refs++;
+  tell_gap(chunk->consumer, gap, status);
+  bool wanted = chunk->refs > 1;
+  chunk_handle_release(chunk);
+  return wanted;
+}
+
+// As deliver_packed().
+bool open_packed(rstream_chunk *chunk, chunk_gap &gap) {
+  if (all_below(gap, chunk->skip_below)) return true;
+  int rc = unpacker_open(chunk->unpacker, *chunk->slab->pool, chunk->cursor, gap);
+  return rc == 0 || tell_chunk_gap(chunk, gap, rc);
 }
 
 }  // namespace
@@ -154,7 +198,11 @@ const rstream_message_view *chunk_handle_next(rstream_chunk *chunk) {
     chunk_step step = chunk_next(chunk->cursor, record, gap);
     if (step == chunk_step::end) return nullptr;
     if (step == chunk_step::gap) {
-      if (chunk->consumer) tell_gap(chunk->consumer, gap);
+      if (!tell_chunk_gap(chunk, gap, RSTREAM_ECODEC)) return nullptr;
+      continue;
+    }
+    if (step == chunk_step::packed) {
+      if (!open_packed(chunk, gap)) return nullptr;
       continue;
     }
     if (record.offset < chunk->skip_below) continue;
@@ -165,12 +213,15 @@ const rstream_message_view *chunk_handle_next(rstream_chunk *chunk) {
 
 void chunk_handle_rewind(rstream_chunk *chunk) {
   chunk->cursor = chunk_cursor_of(chunk->header, chunk->entries);
+  unpacker_rewind(chunk->unpacker);
 }
 
 void chunk_handle_release(rstream_chunk *chunk) {
   if (--chunk->refs > 0) return;
   consumer *c = chunk->consumer;
   slab *owner = chunk->slab;
+  unpacker_release(chunk->unpacker);
+  compression_set_unref(chunk->unpacker.set);
   if (c) {
     unlink_chunk(chunk);
     object_recycle(c->env->chunks, chunk);

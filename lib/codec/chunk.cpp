@@ -9,20 +9,6 @@ namespace {
 constexpr uint8_t magic_and_version = 0x50;
 constexpr uint8_t compression_none = 0;
 constexpr size_t length_bytes = 4;
-constexpr size_t sub_entry_header_bytes = 1 + 2 + 4 + 4;
-
-// Kind and compression u8, records u16, uncompressed size u32, size u32.
-struct sub_entry_header {
-  uint8_t compression;
-  uint16_t record_count;
-  uint32_t uncompressed_bytes;
-  uint32_t data_bytes;
-};
-
-sub_entry_header load_sub_entry(const uint8_t *p) {
-  return {static_cast<uint8_t>(p[0] >> 4 & 7), wire::load_u16be(p + 1),
-          wire::load_u32be(p + 3), wire::load_u32be(p + 7)};
-}
 
 size_t left(const chunk_cursor &c) { return static_cast<size_t>(c.end - c.p); }
 
@@ -73,9 +59,9 @@ chunk_step open_sub_entry(chunk_cursor &c, chunk_gap &gap) {
     return chunk_step::gap;
   }
   if (h.compression != compression_none) {
-    gap = {c.offset, h.record_count, whole, "the compression is not built in"};
+    gap = {c.offset, h.record_count, whole, "the sub-entry is compressed"};
     c.offset += h.record_count;
-    return chunk_step::gap;
+    return chunk_step::packed;
   }
   c.sub_p = data.data();
   c.sub_end = data.data() + data.size();
@@ -117,6 +103,19 @@ chunk_cursor chunk_cursor_of(const chunk_header &h, wire::bytes entries) {
   return c;
 }
 
+// Kind and compression u8, records u16, uncompressed size u32, size u32.
+sub_entry_header load_sub_entry(const uint8_t *p) {
+  return {static_cast<uint8_t>(p[0] >> 4 & 7), wire::load_u16be(p + 1),
+          wire::load_u32be(p + 3), wire::load_u32be(p + 7)};
+}
+
+void chunk_enter(chunk_cursor &c, const chunk_gap &packed, wire::bytes unpacked) {
+  c.offset = packed.first_offset;
+  c.sub_left = static_cast<uint32_t>(packed.record_count);
+  c.sub_p = unpacked.data();
+  c.sub_end = unpacked.data() + unpacked.size();
+}
+
 chunk_step chunk_next_slow(chunk_cursor &c, chunk_record &record, chunk_gap &gap) {
   // A sub-entry may be empty: go on to the next entry, of which there are at most 65535.
   while (c.sub_left == 0) {
@@ -129,7 +128,8 @@ chunk_step chunk_next_slow(chunk_cursor &c, chunk_record &record, chunk_gap &gap
       return give_up(c, gap, "the chunk's counts do not match its content");
     }
     if (is_sub_entry) {
-      if (open_sub_entry(c, gap) == chunk_step::gap) return chunk_step::gap;
+      chunk_step step = open_sub_entry(c, gap);
+      if (step != chunk_step::record) return step;
       continue;
     }
     if (left(c) < length_bytes || wire::load_u32be(c.p) > left(c) - length_bytes) {

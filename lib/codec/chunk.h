@@ -2,7 +2,8 @@
 
 // A chunk as a Deliver frame carries it: a header of 48 bytes, then entries back to back.
 // An entry is a message, or a sub-entry: several messages stored as one, maybe
-// compressed. Nothing is copied; what comes out are slices of the frame.
+// compressed. Nothing is copied; what comes out are slices of the frame, or of what a
+// compressed sub-entry was unpacked to (unpack.h).
 
 #include <cstdint>
 
@@ -47,7 +48,12 @@ struct chunk_gap {
   const char *reason = nullptr;  // static text
 };
 
-enum class chunk_step : uint8_t { record, gap, end };
+enum class chunk_step : uint8_t {
+  record,
+  gap,
+  packed,  // a compressed sub-entry, passed over as a gap unless chunk_enter() follows
+  end
+};
 
 // Walks the messages of a chunk. The bounds of every length are checked; what does not
 // fit is passed over as a gap, and a chunk never yields more records than its header
@@ -64,6 +70,22 @@ struct chunk_cursor {
 };
 
 chunk_cursor chunk_cursor_of(const chunk_header &header, wire::bytes entries);
+
+// What the header of a sub-entry says.
+struct sub_entry_header {
+  uint8_t compression = 0;
+  uint16_t record_count = 0;
+  uint32_t uncompressed_bytes = 0;
+  uint32_t data_bytes = 0;
+};
+constexpr size_t sub_entry_header_bytes = 1 + 2 + 4 + 4;
+
+// Of the bytes of a gap that chunk_next() called packed; the data is what follows.
+sub_entry_header load_sub_entry(const uint8_t *p);
+
+// Goes on with the messages of the sub-entry that has just been passed over. `unpacked`
+// is borrowed by the cursor until it gets past them.
+void chunk_enter(chunk_cursor &cursor, const chunk_gap &packed, wire::bytes unpacked);
 
 // The general step; chunk_next() is the short way to it.
 chunk_step chunk_next_slow(chunk_cursor &cursor, chunk_record &record, chunk_gap &gap);

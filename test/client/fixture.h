@@ -70,7 +70,9 @@ struct consumer_log {
   std::vector<int> states;
   int reason = 0;
   std::string text;
-  std::string entry_errors;
+  std::string entry_errors;  // "100+3 ", each
+  std::string entry_text;    // of the last one
+  int entry_status = 0;
   int closed = 0;
 
   static consumer_log *of(void *user) { return static_cast<consumer_log *>(user); }
@@ -95,6 +97,8 @@ struct consumer_log {
     o.on_entry_error = [](rstream_consumer *, const rstream_entry_error *e, void *user) {
       of(user)->entry_errors +=
           std::to_string(e->first_offset) + '+' + std::to_string(e->message_count) + ' ';
+      of(user)->entry_text = e->text;
+      of(user)->entry_status = e->status;
     };
     return o;
   }

@@ -45,17 +45,22 @@ void chunk_add_batch(chunk_parts &parts, const std::vector<std::string> &bodies,
                      int records) {
   chunk_parts inner;
   for (const std::string &body : bodies) chunk_add(inner, body);
-  auto size = static_cast<uint32_t>(inner.entries.size());
   auto count =
       static_cast<uint16_t>(records < 0 ? static_cast<int>(bodies.size()) : records);
-  uint8_t header[11] = {wire::sub_batch_bit};
-  wire::store_u16be(header + 1, count);
-  wire::store_u32be(header + 3, size);
-  wire::store_u32be(header + 7, size);
+  chunk_add_packed(parts, 0, count, static_cast<uint32_t>(inner.entries.size()),
+                   inner.entries);
+}
+
+void chunk_add_packed(chunk_parts &parts, uint8_t compression, uint16_t records,
+                      uint32_t uncompressed_bytes, wire::bytes data) {
+  uint8_t header[11] = {static_cast<uint8_t>(wire::sub_batch_bit | compression << 4)};
+  wire::store_u16be(header + 1, records);
+  wire::store_u32be(header + 3, uncompressed_bytes);
+  wire::store_u32be(header + 7, static_cast<uint32_t>(data.size()));
   parts.entries.insert(parts.entries.end(), header, header + sizeof header);
-  parts.entries.insert(parts.entries.end(), inner.entries.begin(), inner.entries.end());
+  parts.entries.insert(parts.entries.end(), data.begin(), data.end());
   parts.entry_count++;
-  parts.record_count += count;
+  parts.record_count += records;
 }
 
 byte_vector chunk_bytes(const chunk_parts &parts) {

@@ -59,6 +59,9 @@ void chunk_add(chunk_parts &parts, std::string_view body);
 // Uncompressed sub-entry; `records` is what it says, the bodies are what it has.
 void chunk_add_batch(chunk_parts &parts, const std::vector<std::string> &bodies,
                      int records = -1);
+// A sub-entry of any kind, right or wrong: what it says, and the data it has.
+void chunk_add_packed(chunk_parts &parts, uint8_t compression, uint16_t records,
+                      uint32_t uncompressed_bytes, wire::bytes data);
 byte_vector chunk_bytes(const chunk_parts &parts);
 byte_vector deliver_frame(uint8_t subscription, uint16_t version,
                           const chunk_parts &parts);

@@ -36,11 +36,12 @@ struct chunk_builder {
     record_count++;
     return *this;
   }
+  // `uncompressed`: the size it declares, if not that of the data.
   chunk_builder &sub_entry_raw(uint8_t compression, uint32_t records,
-                               std::string_view data) {
+                               std::string_view data, int64_t uncompressed = -1) {
     put(uint64_t{0x80} | uint64_t{compression} << 4, 1);
     put(records, 2);
-    put(data.size(), 4);
+    put(uncompressed < 0 ? data.size() : static_cast<uint64_t>(uncompressed), 4);
     put(data.size(), 4);
     put(data);
     entry_count++;

@@ -119,11 +119,49 @@ TEST(chunk, as_many_empty_sub_entries_as_can_be_do_not_recurse) {
   EXPECT_EQ(walk(b), "100=last");
 }
 
-TEST(chunk, a_compressed_entry_is_a_gap_and_the_rest_goes_on) {
+TEST(chunk, a_compressed_entry_is_passed_over_by_whoever_can_not_read_it) {
   for (uint8_t compression = 1; compression <= 7; compression++) {
     chunk_builder b;
     b.message("a").sub_entry_raw(compression, 20, "whatever").message("b");
-    EXPECT_EQ(walk(b), "100=a [101+20 the compression is not built in] 121=b");
+    EXPECT_EQ(walk(b), "100=a [101+20 the sub-entry is compressed] 121=b");
+  }
+}
+
+TEST(chunk, a_compressed_entry_is_entered_by_whoever_can_read_it) {
+  chunk_builder inner;
+  inner.message("x").message("").message("yz");
+  for (int records : {2, 3, 4}) {
+    chunk_builder b;
+    b.message("a").sub_entry_raw(3, static_cast<uint32_t>(records), "packed", 15);
+    b.message("b");
+    byte_vector bytes = b.build();
+    chunk_header h;
+    wire::bytes entries;
+    ASSERT_TRUE(chunk_parse(bytes, h, entries));
+    chunk_cursor c = chunk_cursor_of(h, entries);
+    std::string text;
+    chunk_record record;
+    chunk_gap gap;
+    for (chunk_step s; (s = chunk_next(c, record, gap)) != chunk_step::end;) {
+      if (s == chunk_step::packed) {
+        sub_entry_header header = load_sub_entry(gap.bytes.data());
+        EXPECT_EQ(header.compression, 3);
+        EXPECT_EQ(header.record_count, records);
+        EXPECT_EQ(header.uncompressed_bytes, 15u);
+        EXPECT_EQ(header.data_bytes, 6u);
+        EXPECT_EQ(text_of(gap.bytes.subspan(sub_entry_header_bytes)), "packed");
+        chunk_enter(c, gap, inner.entries);
+      } else if (s == chunk_step::record) {
+        text += std::to_string(record.offset) + '=' +
+                text_of({record.data, record.size}) + ' ';
+      } else {
+        text += std::to_string(gap.first_offset) + '+' +
+                std::to_string(gap.record_count) + ' ';
+      }
+    }
+    EXPECT_EQ(text, records == 2   ? "100=a 101=x 102= 103=b "
+                    : records == 3 ? "100=a 101=x 102= 103=yz 104=b "
+                                   : "100=a 101=x 102= 103=yz 104+1 105=b ");
   }
 }
 
@@ -137,7 +175,7 @@ TEST(chunk, a_gap_carries_the_entry_as_it_came) {
   chunk_cursor c = chunk_cursor_of(h, entries);
   chunk_record record;
   chunk_gap gap;
-  ASSERT_EQ(chunk_next(c, record, gap), chunk_step::gap);
+  ASSERT_EQ(chunk_next(c, record, gap), chunk_step::packed);
   EXPECT_EQ(to_hex(gap.bytes), to_hex(b.entries));
 }
 
