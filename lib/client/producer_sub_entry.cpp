@@ -10,7 +10,6 @@ namespace rstream {
 namespace {
 
 constexpr auto overhead = static_cast<uint32_t>(wire::publish_sub_batch_overhead);
-constexpr size_t most_messages = UINT16_MAX;
 
 // What packed messages may take at worst.
 uint64_t packed_bound(const producer *p, uint8_t compression, uint64_t bytes) {

@@ -37,6 +37,33 @@ uint64_t sum_of(const uint8_t *data, size_t size) {
   return sum;
 }
 
+message &message_of(producer &p, uint64_t id) {
+  auto at = std::lower_bound(p.messages.begin(), p.messages.end(), id,
+                             [](const message &m, uint64_t i) { return m.id < i; });
+  FUZZ_CHECK(*p.s, at != p.messages.end() && at->id == id,
+             "an outcome for %" PRIu64 ", never sent", id);
+  return *at;
+}
+
+void on_outcome(rstream_producer *, uint64_t id, int status, void *user) {
+  auto &p = *static_cast<producer *>(user);
+  called_back(*p.s);
+  FUZZ_CHECK(*p.s, status <= 0, "an odd outcome");
+  message &m = message_of(p, id);
+  FUZZ_CHECK(*p.s, m.own_callback && !m.own_told && !m.told,
+             "on_outcome of %" PRIu64 ", unasked or twice", id);
+  m.own_told = true;
+  act(*p.s, occasion::outcome);
+}
+
+// The one callback that comes from inside a call.
+int on_filter_value(const rstream_message *message, const char **value, size_t *size,
+                    void *) {
+  *value = "north";
+  *size = 5;
+  return message->body_size % 2;
+}
+
 void on_confirm(rstream_producer *, const rstream_confirms *confirms, void *user) {
   auto &p = *static_cast<producer *>(user);
   session &s = *p.s;
@@ -44,11 +71,11 @@ void on_confirm(rstream_producer *, const rstream_confirms *confirms, void *user
   FUZZ_CHECK(s, !p.closed && !p.ended, "outcomes after the end");
   FUZZ_CHECK(s, confirms->count > 0 && confirms->status <= 0, "odd outcomes");
   for (size_t i = 0; i < confirms->count; i++) {
-    uint64_t id = confirms->ids[i];
-    FUZZ_CHECK(s, id > 0 && id <= p.told.size(), "an outcome for %" PRIu64 ", never sent",
-               id);
-    FUZZ_CHECK(s, !p.told[id - 1], "a second outcome for %" PRIu64, id);
-    p.told[id - 1] = true;
+    message &m = message_of(p, confirms->ids[i]);
+    FUZZ_CHECK(s, !m.told, "a second outcome for %" PRIu64, m.id);
+    FUZZ_CHECK(s, m.own_callback == m.own_told, "on_outcome of %" PRIu64 " is missing",
+               m.id);
+    m.told = true;
     p.settled++;
   }
   act(s, occasion::confirm);
@@ -70,7 +97,7 @@ void on_producer_state(rstream_producer *, const rstream_state *state, void *use
   FUZZ_CHECK(s, state->text && state->stream, "a state without text");
   if (state->state == RSTREAM_STATE_CLOSED) {
     FUZZ_CHECK(s, state->reason < 0, "ended without a reason");
-    FUZZ_CHECK(s, p.settled == p.told.size(), "ended, but messages have no outcome");
+    FUZZ_CHECK(s, p.settled == p.messages.size(), "ended, but messages have no outcome");
     FUZZ_CHECK(s, p.flushes == 0, "ended, but a flush was not answered");
     p.ended = true;
   }
@@ -82,7 +109,7 @@ void on_producer_closed(rstream_producer *, int, void *user) {
   session &s = *p.s;
   called_back(s);
   FUZZ_CHECK(s, p.closing && !p.closed, "on_closed, unasked or twice");
-  FUZZ_CHECK(s, p.settled == p.told.size(), "closed, but messages have no outcome");
+  FUZZ_CHECK(s, p.settled == p.messages.size(), "closed, but messages have no outcome");
   FUZZ_CHECK(s, p.flushes == 0, "closed, but a flush was not answered");
   p.closed = true;
   p.handle = nullptr;
@@ -241,11 +268,10 @@ T &add(session &s, std::vector<std::unique_ptr<T>> &all) {
   return *all.back();
 }
 
-void open_producer(session &s, wire::reader &in) {
+// What both ways to open a producer have in common.
+rstream_producer_options producer_options(wire::reader &in) {
   uint8_t flags = in.u8();
   uint8_t limits = in.u8();
-  if (usable(s.producers) >= most_handles) return;
-  producer &p = add(s, s.producers);
   rstream_producer_options o;
   rstream_producer_options_init(&o);
   o.stream = stream_names[flags & 3];
@@ -255,7 +281,6 @@ void open_producer(session &s, wire::reader &in) {
   o.on_confirm = on_confirm;
   o.on_writable = on_writable;
   o.on_state = on_producer_state;
-  o.user = &p;
   constexpr uint32_t in_flight[] = {0, 1, 3, 20};
   constexpr uint32_t batch_messages[] = {0, 1, 4, 100};
   constexpr uint32_t batch_bytes[] = {0, 256, 600, 70000};
@@ -263,11 +288,38 @@ void open_producer(session &s, wire::reader &in) {
   o.max_batch_messages = batch_messages[limits >> 2 & 3];
   o.max_batch_bytes = batch_bytes[limits >> 4 & 3];
   if (limits & 64) o.max_bytes_in_flight = 1000;
+  return o;
+}
+
+void open_producer(session &s, rstream_producer_options &o) {
+  if (usable(s.producers) >= most_handles) return;
+  producer &p = add(s, s.producers);
+  o.user = &p;
+  p.ids_given = o.ids_given;
   calling inside(s);
   int rc = rstream_producer_open(&p.handle, s.env, &o);
   if (s.env_closing) p.closing = true;  // in the log
   if (rc != 0 || p.closing) p.handle = nullptr;
   FUZZ_CHECK(s, rc <= 0, "opening a producer: %d", rc);
+}
+
+void open_producer(session &s, wire::reader &in) {
+  rstream_producer_options o = producer_options(in);
+  open_producer(s, o);
+}
+
+void open_producer_with(session &s, wire::reader &in) {
+  rstream_producer_options o = producer_options(in);
+  uint8_t more = in.u8();
+  constexpr uint32_t sub_entries[] = {0, 2, 5, 100};
+  o.sub_entry_messages = sub_entries[more & 3];
+  if (o.sub_entry_messages > 1 && more & 4) o.compression = RSTREAM_COMPRESSION_GZIP;
+  if (o.sub_entry_messages <= 1 && more & 4) o.on_filter_value = on_filter_value;
+  if (more & 8) o.codec = RSTREAM_CODEC_AMQP;
+  if (more & 16) o.confirm_timeout_ms = 300;
+  if (more & 32) o.confirm_timeout_off = 1;
+  if (more & 64) o.ids_given = 1;
+  open_producer(s, o);
 }
 
 void open_consumer(session &s, wire::reader &in) {
@@ -294,6 +346,8 @@ void open_consumer(session &s, wire::reader &in) {
   o.offset_value = offset / 6;
   o.timestamp_ms = offset;
   o.initial_credit = credit;
+  o.max_sub_entry_bytes = 1u << 20;
+  o.max_chunk_decompressed_bytes = 4u << 20;
   calling inside(s);
   int rc = rstream_consumer_open(&c.handle, s.env, &o);
   if (s.env_closing) c.closing = true;
@@ -301,22 +355,80 @@ void open_consumer(session &s, wire::reader &in) {
   FUZZ_CHECK(s, rc <= 0, "opening a consumer: %d", rc);
 }
 
+bool may_send(session &s, size_t bytes) {
+  if (bytes > s.body_bytes_left) return false;
+  s.body_bytes_left -= bytes;
+  return true;
+}
+
+void accepted(producer &p, uint64_t id, bool own_callback) {
+  uint64_t last = p.messages.empty() ? 0 : p.messages.back().id;
+  FUZZ_CHECK(*p.s, p.ids_given ? id > last : id == last + 1,
+             "id %" PRIu64 " follows %" PRIu64, id, last);
+  p.messages.push_back({id, own_callback});
+}
+
 void send(session &s, wire::reader &in) {
   producer *p = pick(s.producers, in.u8());
   uint8_t count = in.u8() % 40;
   size_t size = size_t{in.u8()} * in.u8() % 3000;
-  for (uint8_t i = 0; p && i < count && size <= s.body_bytes_left; i++) {
+  for (uint8_t i = 0; p && i < count && may_send(s, size); i++) {
     s.body.assign(size, i);
-    s.body_bytes_left -= size;
     uint64_t id = 0;
     calling inside(s);
     int rc = rstream_producer_send_bytes(p->handle, s.body.data(), size, &id);
     FUZZ_CHECK(s, rc <= 0, "sending: %d", rc);
     if (rc == RSTREAM_EAGAIN) p->wants_writable = true;
     if (rc < 0) return;
-    p->told.push_back(false);
-    FUZZ_CHECK(s, id == p->told.size(), "id %" PRIu64 " for message %zu", id,
-               p->told.size());
+    accepted(*p, id, false);
+  }
+}
+
+std::vector<rstream_message> some_messages(producer &p, wire::reader &in) {
+  uint8_t count = in.u8() & 31;
+  uint8_t size = in.u8();
+  uint8_t flags = in.u8();
+  p.s->body.assign(256, size);
+  std::vector<rstream_message> messages(count);
+  for (rstream_message &m : messages) {
+    rstream_message_init(&m);
+    m.body = p.s->body.data();
+    m.body_size = size;
+    if (flags & 1) m.on_outcome = on_outcome;
+    m.outcome_user = &p;
+    if (flags & 2) m.filter_value = "south";
+    m.filter_value_size = flags & 2 ? 5 : 0;
+    // With a gap now and then; or, wrongly, all the same.
+    if (p.ids_given) m.publishing_id = p.last_given += flags >> 2 & 3;
+  }
+  return messages;
+}
+
+void send_many(session &s, wire::reader &in, bool as_sub_entry) {
+  producer *p = pick(s.producers, in.u8());
+  auto compression = static_cast<rstream_compression>(in.u8() & 7);
+  if (!p) return;
+  std::vector<rstream_message> messages = some_messages(*p, in);
+  if (!may_send(s, messages.size() * 256)) return;
+  uint64_t id = 0;
+  int rc;
+  {
+    calling inside(s);
+    rc = as_sub_entry ? rstream_producer_send_sub_entry(p->handle, messages.data(),
+                                                        messages.size(), compression, &id)
+                      : rstream_producer_send_many(p->handle, messages.data(),
+                                                   messages.size(), &id);
+  }
+  // The window may also be what ended it early.
+  bool cut_short = rc > 0 && static_cast<size_t>(rc) < messages.size();
+  if (rc == RSTREAM_EAGAIN || cut_short) p->wants_writable = true;
+  // All or none of a sub-entry.
+  size_t count = as_sub_entry && rc == 0 ? messages.size() : 0;
+  if (!as_sub_entry && rc > 0) count = static_cast<size_t>(rc);
+  FUZZ_CHECK(s, rc <= static_cast<int>(messages.size()), "sending: %d", rc);
+  for (size_t i = 0; i < count; i++) {
+    bool own = messages[i].on_outcome != nullptr;
+    accepted(*p, p->ids_given ? messages[i].publishing_id : id + i, own);
   }
 }
 
@@ -451,6 +563,9 @@ void run_application_op(session &s, op what, wire::reader &in) {
   case op::plan: return plan(s, in);
   case op::fail_allocation: return fail_allocation(s, in);
   case op::close_env: return close_env(s);
+  case op::open_producer_with: return open_producer_with(s, in);
+  case op::send_many: return send_many(s, in, false);
+  case op::send_sub_entry: return send_many(s, in, true);
   default: return;
   }
 }
@@ -473,8 +588,8 @@ void close_env(session &s) {
 
 void check_application(session &s) {
   for (auto &p : s.producers) {
-    FUZZ_CHECK(s, p->settled == p->told.size(), "%" PRIu64 " of %zu messages settled",
-               p->settled, p->told.size());
+    FUZZ_CHECK(s, p->settled == p->messages.size(), "%" PRIu64 " of %zu messages settled",
+               p->settled, p->messages.size());
     FUZZ_CHECK(s, p->flushes == 0, "a flush was never answered");
     FUZZ_CHECK(s, p->closed == p->tells_closed, "a producer's close was never told");
   }

@@ -3,6 +3,7 @@
 
 #include "connection/session.h"
 #include "fake/script.h"
+#include "gzip.h"
 
 namespace rstream::fuzz {
 
@@ -113,6 +114,27 @@ fake::byte_vector deliver_to_say(wire::reader &in) {
   return fake::deliver_frame(subscription, flags & 128 ? 2 : 1, parts);
 }
 
+// A chunk with one sub-entry between two messages. Its data is the input's, or packed
+// with gzip: then it reaches the messages inside.
+fake::byte_vector packed_to_say(wire::reader &in) {
+  uint8_t subscription = in.u8();
+  uint8_t flags = in.u8();
+  fake::chunk_parts parts;
+  parts.first_offset = in.u8();
+  uint16_t records = in.u8();
+  uint32_t uncompressed = flags & 8 ? in.u32() : in.u8();
+  wire::bytes data = some(in, in.u8());
+  fake::byte_vector packed(data.begin(), data.end());
+  if (flags & 16) {
+    if (!(flags & 8)) uncompressed = static_cast<uint32_t>(data.size());
+    packed = gzipped(data);
+  }
+  fake::chunk_add(parts, "before");
+  fake::chunk_add_packed(parts, flags & 7, records, uncompressed, packed);
+  fake::chunk_add(parts, "behind");
+  return fake::deliver_frame(subscription, 1, parts);
+}
+
 fake::byte_vector outcome_to_say(wire::reader &in) {
   uint8_t publisher = in.u8();
   uint8_t first = in.u8();
@@ -164,6 +186,7 @@ void say(session &s, op what, wire::reader &in) {
   case op::say_frame: bytes = frame_to_say(in); break;
   case op::say_bytes: bytes = bytes_to_say(in); break;
   case op::say_deliver: bytes = deliver_to_say(in); break;
+  case op::say_packed: bytes = packed_to_say(in); break;
   case op::say_outcome: bytes = outcome_to_say(in); break;
   case op::say_answer: bytes = answer_to_say(s, in); break;
   case op::say_metadata_update: bytes = update_to_say(in); break;
@@ -287,6 +310,7 @@ void run_peer_op(session &s, op what, wire::reader &in) {
   case op::say_frame:
   case op::say_bytes:
   case op::say_deliver:
+  case op::say_packed:
   case op::say_outcome:
   case op::say_answer:
   case op::say_metadata_update:

@@ -33,7 +33,10 @@ enum class op : uint8_t {
   plan,
   fail_allocation,
   close_env,
-  last_of_application = close_env,
+  open_producer_with,
+  send_many,
+  send_sub_entry,
+  last_of_application = send_sub_entry,
   // of the peer
   tamper = 16,
   say_frame,
@@ -48,6 +51,7 @@ enum class op : uint8_t {
   pace,
   disturb,
   weather,
+  say_packed,
 };
 constexpr uint8_t op_mask = 31;
 
@@ -61,15 +65,25 @@ enum class occasion : uint8_t {
   message,
   answer,
   log,  // also from inside calls
+  outcome,
   count
 };
 
 struct session;
 
+struct message {
+  uint64_t id;
+  bool own_callback = false;  // wants one
+  bool own_told = false;      // has had it
+  bool told = false;          // has its outcome
+};
+
 struct producer {
   session *s = nullptr;
   rstream_producer *handle = nullptr;  // nullptr: not to be used any more
-  std::vector<bool> told;              // by id - 1
+  std::vector<message> messages;       // ids go up
+  bool ids_given = false;
+  uint64_t last_given = 0;
   uint64_t settled = 0;
   uint32_t flushes = 0;  // not answered
   bool wants_writable = false;

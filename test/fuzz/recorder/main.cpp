@@ -1,11 +1,10 @@
 // Talks to a real broker about everything the protocol has, and writes what was said,
 // both ways, as inputs of the fuzz targets: FOLDER/TARGET/... See test/fuzz/record.
-#include <zlib.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "gzip.h"
 #include "recorder/talk.h"
 
 using namespace rstream;
@@ -68,21 +67,6 @@ constexpr std::string_view partitions[] = {"recorded-super-a", "recorded-super-b
 
 wire::bytes bytes_of(std::string_view text) {
   return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
-}
-
-byte_vector gzipped(wire::bytes plain) {
-  byte_vector out(plain.size() + 100);
-  z_stream z = {};
-  if (deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
-    fail("no gzip");
-  z.next_in = const_cast<Bytef *>(plain.data());
-  z.avail_in = static_cast<uInt>(plain.size());
-  z.next_out = out.data();
-  z.avail_out = static_cast<uInt>(out.size());
-  if (deflate(&z, Z_FINISH) != Z_STREAM_END) fail("no gzip");
-  out.resize(z.total_out);
-  deflateEnd(&z);
-  return out;
 }
 
 void publish(talk &t, uint8_t publisher, uint16_t version,
