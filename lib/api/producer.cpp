@@ -132,6 +132,7 @@ int rstream_producer_send(rstream_producer *p, const rstream_message *message,
 int rstream_producer_send_many(rstream_producer *p, const rstream_message *messages,
                                size_t count, uint64_t *first_id) {
   message_array array{};
+  if (p && count == 0) return 0;
   if (!p || count > INT32_MAX || !array_of(messages, count, array)) return RSTREAM_EINVAL;
   uint64_t id = 0;
   for (size_t i = 0; i < count; i++) {

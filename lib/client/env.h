@@ -57,7 +57,10 @@ struct rstream_env {
 
   rstream::list producers;
   rstream::list consumers;
-  rstream::list budget_waiters;  // producers that found it used up
+  // Producers that found it used up; apart those that have nothing in flight themselves,
+  // and so nothing that could come back but from others.
+  rstream::list budget_waiters;
+  rstream::list idle_budget_waiters;
   uint64_t bytes_in_flight = 0;  // counted only when there is a limit
   uint64_t producers_opened = 0;
   uint32_t producer_count = 0;

@@ -56,8 +56,12 @@ void become_open(producer *p) {
                  "the broker has no filtering, on_filter_value needs it");
     return;
   }
+  // Outcomes are told meanwhile, and callbacks may send and flush.
+  p->fitting = true;
   if (!filters) producer_fail_filtered(p, RSTREAM_ENOTSUP);
-  if (!producer_recut(p)) {
+  bool fit = producer_recut(p);
+  p->fitting = false;
+  if (!fit) {
     producer_end(p, RSTREAM_ENOMEM,
                  "out of memory while fitting frames to the broker's limit");
     return;

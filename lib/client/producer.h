@@ -114,8 +114,10 @@ struct rstream_producer {
   uint64_t messages_settled = 0;  // have their outcome
   bool window_full = false;       // on_writable is owed
   bool filtering = false;         // some message had a filter value
+  bool fitting = false;  // frames are being fitted to the broker: nothing goes out yet
   rstream::list flush_waiters;
-  rstream::list_node budget_node;  // of env->budget_waiters: the environment's is used up
+  rstream::list_node budget_node;  // of a list of env: the environment's is used up
+  uint64_t budget_wanted = 0;      // what it waits for
 
   rstream::ring<rstream::completion> completions;  // by id
   // With ids_given: publishing ids of the messages from `first_given` on, which is an id

@@ -1,4 +1,6 @@
 // Frames: the one being filled, the sealed ones, and their way to the connection.
+#include <cassert>
+
 #include "client/env.h"
 #include "client/producer_internal.h"
 
@@ -75,10 +77,33 @@ bool take_budget(producer *p, batch *b, uint64_t entry_bytes) {
   return true;
 }
 
-void settle_budget(env *e, batch *b) {
-  if (b->budget_bytes == 0) return;
-  e->bytes_in_flight -= b->budget_bytes - batch_entries_bytes(b);
-  b->budget_bytes = batch_entries_bytes(b);
+void wait_for_budget(producer *p, uint64_t entry_bytes) {
+  env *e = p->env;
+  p->budget_wanted = entry_bytes;
+  if (list_linked(p->budget_node)) return;
+  bool idle = producer_in_flight(p) == 0;
+  list_push_back(idle ? e->idle_budget_waiters : e->budget_waiters, p->budget_node);
+}
+
+// As with a producer's own window, sending goes on at half of the limit: frames of a few
+// messages for each bit that comes back would be a waste. But one that has nothing in
+// flight goes on as soon as there is room: others may keep more than half for long.
+void tell_budget_waiters(env *e) {
+  bool half = e->bytes_in_flight <= e->max_bytes_in_flight / 2;
+  if (half) list_take_all(e->idle_budget_waiters, e->budget_waiters);
+  while (!list_empty(e->idle_budget_waiters)) {
+    producer *p = RSTREAM_OWNER(e->idle_budget_waiters.next, producer, budget_node);
+    if (!half && e->bytes_in_flight + p->budget_wanted > e->max_bytes_in_flight) return;
+    list_remove(p->budget_node);
+    net_task_queue(*e->world, p->task, task_stage::gather);
+  }
+}
+
+void reduce_budget(env *e, batch *b, uint64_t bytes) {
+  if (b->budget_bytes == bytes) return;
+  e->bytes_in_flight -= b->budget_bytes - bytes;
+  b->budget_bytes = bytes;
+  tell_budget_waiters(e);
 }
 
 send_way way_into(const producer *p, frame_kind kind) {
@@ -140,9 +165,7 @@ int producer_open_frame(producer *p, uint64_t entry_bytes, uint32_t messages,
   if (p->frame_room < p->batch_limit) p->frame_room = p->batch_limit;
   if (!take_budget(p, b, entry_bytes)) {
     object_recycle(p->env->batches, b);
-    if (!list_linked(p->budget_node)) {
-      list_push_back(p->env->budget_waiters, p->budget_node);
-    }
+    wait_for_budget(p, entry_bytes);
     return producer_window_is_full(p);
   }
   slab_ref(p->slab);
@@ -156,11 +179,12 @@ int producer_open_frame(producer *p, uint64_t entry_bytes, uint32_t messages,
 }
 
 uint8_t *producer_frame_end(const producer *p, uint32_t count) {
-  uint8_t *slab_end = p->slab->data() + p->slab->capacity;
-  uint8_t *by_slab = slab_end - batch_tail_bytes(*p->open_batch, count);
   uint8_t *frame = p->open_batch->frame;
-  return static_cast<uint64_t>(by_slab - frame) < p->frame_room ? by_slab
-                                                                : frame + p->frame_room;
+  auto space = static_cast<uint64_t>(p->slab->data() + p->slab->capacity - frame);
+  uint64_t tail = batch_tail_bytes(*p->open_batch, count);
+  if (tail > space) return frame;  // the bits alone are too many
+  space -= tail;
+  return frame + (space < p->frame_room ? space : p->frame_room);
 }
 
 // Behind the frame there is room for the bits of up to count_check messages.
@@ -194,12 +218,13 @@ void producer_seal(producer *p) {
   uint32_t frame_bytes = static_cast<uint32_t>(p->at - b->frame);
   p->slab_used += batch_seal(*b, p->member.id, frame_bytes, p->open_count,
                              p->open_count - p->merged_count);
+  assert(p->slab_used <= p->slab->capacity);
   p->last_frame_bytes = frame_bytes;
   p->open_batch = nullptr;
   p->at = p->limit = nullptr;
   p->way = send_way::asking;
   p->env->messages_sent += p->open_count;
-  settle_budget(p->env, b);
+  if (b->budget_bytes) reduce_budget(p->env, b, batch_entries_bytes(b));
   b->closed_ms = net_now_ms(*p->env->world);
   // Reserved when the frame was opened.
   p->batches.count++;
@@ -210,7 +235,7 @@ void producer_seal(producer *p) {
 
 void producer_pump(producer *p) {
   conn *link = member_conn(p->member);
-  if (p->phase != producer_phase::open || !link) return;
+  if (p->phase != producer_phase::open || p->fitting || !link) return;
   for (; p->unsent > 0; p->unsent--) {
     batch *b = p->batches[p->batches.count - p->unsent];
     if (b->left == 0) continue;  // given up before it could be sent
@@ -242,15 +267,13 @@ void producer_release_idle_memory(producer *p) {
     p->next_slab_bytes = slab_smallest_bytes;
 }
 
-void producer_return_budget(env *e, batch *b) {
-  e->bytes_in_flight -= b->budget_bytes;
-  b->budget_bytes = 0;
-  if (list_empty(e->budget_waiters) || e->bytes_in_flight > e->max_bytes_in_flight / 2)
-    return;
-  while (list_node *node = list_pop_front(e->budget_waiters)) {
-    producer *p = RSTREAM_OWNER(node, producer, budget_node);
-    net_task_queue(*e->world, p->task, task_stage::gather);
-  }
+void producer_return_budget(env *e, batch *b) { reduce_budget(e, b, 0); }
+
+void producer_is_idle(producer *p) {
+  if (!list_linked(p->budget_node)) return;
+  list_remove(p->budget_node);
+  list_push_back(p->env->idle_budget_waiters, p->budget_node);
+  tell_budget_waiters(p->env);
 }
 
 void producer_release_batch(producer *p, batch *b) {

@@ -28,6 +28,8 @@ void producer_release_idle_memory(producer *p);
 void producer_release_frames(producer *p);
 void producer_release_batch(producer *p, batch *b);
 void producer_return_budget(env *e, batch *b);
+// Nothing is in flight any more.
+void producer_is_idle(producer *p);
 // `frame_bytes` of a sealed batch that count against the window.
 inline uint32_t batch_entries_bytes(const batch *b) {
   return b->frame_bytes - static_cast<uint32_t>(wire::publish_header_bytes);
@@ -54,8 +56,14 @@ struct content {
 uint8_t *content_write(uint8_t *to, const content &c);
 
 bool producer_window_has_room(const producer *p, uint64_t bytes, uint32_t messages);
-// What must hold for a message whatever becomes of it. RSTREAM_ECLOSED, RSTREAM_EINVAL.
-[[nodiscard]] int producer_check_message(producer *p, const rstream_message &m);
+// What must hold for a message whatever becomes of it. `last_given` is the publishing id
+// that came before its own. RSTREAM_ECLOSED, RSTREAM_EINVAL.
+[[nodiscard]] int producer_check_message(producer *p, const rstream_message &m,
+                                         uint64_t last_given);
+// Its own or that of on_filter_value; without data() it has none. RSTREAM_EINVAL,
+// RSTREAM_ENOTSUP.
+[[nodiscard]] int producer_filter_of(producer *p, const rstream_message &m,
+                                     std::string_view &filter);
 // The window, or the budget, was found full.
 int producer_window_is_full(producer *p);
 // What an accepted message needs beside its bytes.

@@ -53,15 +53,21 @@ uint64_t id_of(const producer *p, uint64_t publishing_id) {
                               : publishing_id - p->id_base;
 }
 
-// After outcomes were marked in a batch.
-void settled(producer *p, batch *b, uint32_t count) {
+void count_settled(producer *p, uint32_t count) {
   p->messages_settled += count;
   p->window_end_id += count;
-  if (b->left > 0) return;
-  p->bytes_in_flight -= batch_entries_bytes(b);
-  slab_unref(b->owner);
-  b->owner = nullptr;
-  producer_return_budget(p->env, b);
+  if (producer_in_flight(p) == 0) producer_is_idle(p);
+}
+
+// After outcomes were marked in a batch.
+void settled(producer *p, batch *b, uint32_t count) {
+  if (b->left == 0) {
+    p->bytes_in_flight -= batch_entries_bytes(b);
+    slab_unref(b->owner);
+    b->owner = nullptr;
+    producer_return_budget(p->env, b);
+  }
+  count_settled(p, count);
 }
 
 uint32_t find_completion(const producer *p, uint64_t id) {
@@ -218,8 +224,7 @@ void producer_refused(producer *p, const wire::publish_error &frame) {
 }
 
 void producer_fail_one(producer *p, uint64_t id, int status) {
-  p->messages_settled++;
-  p->window_end_id++;
+  count_settled(p, 1);
   p->env->outcome_ids[0] = id;
   tell(p, status, 1);
 }
@@ -235,6 +240,7 @@ void producer_fail_all(producer *p, int status) {
 
 void producer_fail_filtered(producer *p, int status) {
   producer_seal(p);
+  p->filtering = false;  // messages without filter values need no such frames now
   teller t{p};
   for (uint32_t i = 0; i < p->batches.count; i++) {
     if (p->batches[i]->version == 2) fail_batch(t, p->batches[i], status);
@@ -258,6 +264,7 @@ void producer_expire(producer *p) {
 
 void producer_watch_confirms(producer *p) {
   if (p->options.confirm_timeout_off || p->confirm_timer.active) return;
+  if (p->phase >= producer_phase::ended) return;
   for (uint32_t i = 0; i < p->batches.count; i++) {
     if (p->batches[i]->left == 0) continue;
     uint64_t now_ms = net_now_ms(*p->env->world);

@@ -34,29 +34,16 @@ int check_filter(producer *p, std::string_view filter) {
   return 0;
 }
 
-// A filter without data() is none.
-int filter_of(producer *p, const rstream_message &m, std::string_view &filter) {
-  const char *value = m.filter_value;
-  size_t bytes = m.filter_value_size;
-  if (!value && p->options.on_filter_value &&
-      !p->options.on_filter_value(&m, &value, &bytes, p->options.user)) {
-    return 0;
-  }
-  if (!value || bytes == 0) return 0;
-  filter = {value, bytes};
-  return check_filter(p, filter);
-}
-
-int check_publishing_id(producer *p, uint64_t publishing_id) {
+int check_publishing_id(producer *p, uint64_t publishing_id, uint64_t last_given) {
   if (!p->options.ids_given) {
     if (publishing_id == 0) return 0;
     return env_error(p->env, RSTREAM_EINVAL,
                      "a publishing id is given, but the producer has no ids_given");
   }
-  if (publishing_id > p->last_given) return 0;
+  if (publishing_id > last_given) return 0;
   return env_error(p->env, RSTREAM_EINVAL,
                    "publishing id %" PRIu64 " is not above %" PRIu64 ", the last one",
-                   publishing_id, p->last_given);
+                   publishing_id, last_given);
 }
 
 // Publish v2 has the filter's length and bytes between id and body.
@@ -66,15 +53,27 @@ size_t overhead_of(frame_kind kind, std::string_view filter) {
              : wire::publish_entry_overhead;
 }
 
-// An entry without filter value also goes into a frame with them, not the reverse.
+// An entry without filter value also goes into a frame with them, not the reverse. What
+// it takes there is a little more.
 bool frame_takes(const producer *p, std::string_view filter) {
   if (!p->open_batch) return false;
   return !filter.data() || p->open_batch->version == 2;
 }
 
-frame_kind kind_for(const producer *p, std::string_view filter) {
-  if (frame_takes(p, filter) && p->open_batch->version == 1) return frame_kind::plain;
-  bool filtered = filter.data() || p->filtering || frame_takes(p, filter);
+frame_kind kind_at_hand(const producer *p) {
+  return p->open_batch->version == 2 ? frame_kind::filtered : frame_kind::plain;
+}
+
+bool fits_frame(const producer *p, uint64_t entry_bytes) {
+  return wire::publish_header_bytes + entry_bytes <= p->frame_limit;
+}
+
+// Of a new frame for this entry. Where some messages have filter values, the next one
+// may, and one frame for both is better.
+frame_kind kind_of_next(const producer *p, std::string_view filter, uint64_t content) {
+  if (filter.data()) return frame_kind::filtered;
+  bool filtered =
+      p->filtering && fits_frame(p, overhead_of(frame_kind::filtered, {}) + content);
   return filtered ? frame_kind::filtered : frame_kind::plain;
 }
 
@@ -97,8 +96,8 @@ void take(producer *p, const rstream_message &m, uint8_t *end, uint64_t *id) {
 // with nothing changed, when there is no frame for it or no room in it.
 bool add_in_place(producer *p, const rstream_message &m, std::string_view filter,
                   const content &c, uint64_t *id) {
-  if (!frame_takes(p, filter) || p->sub_entry.begin) return false;
-  frame_kind kind = kind_for(p, filter);
+  if (!frame_takes(p, filter)) return false;
+  frame_kind kind = kind_at_hand(p);
   size_t overhead = overhead_of(kind, filter);
   if (static_cast<size_t>(p->limit - p->at) < overhead) return false;
   wire::writer w = wire::writer_of({p->at + overhead, p->limit});
@@ -109,20 +108,22 @@ bool add_in_place(producer *p, const rstream_message &m, std::string_view filter
   return true;
 }
 
+bool fits_at_hand(const producer *p, std::string_view filter, uint64_t content) {
+  return frame_takes(p, filter) && overhead_of(kind_at_hand(p), filter) + content <=
+                                       static_cast<size_t>(p->limit - p->at);
+}
+
 int add_entry(producer *p, const rstream_message &m, std::string_view filter,
               const content &c, uint64_t *id) {
-  frame_kind kind = kind_for(p, filter);
+  frame_kind kind = kind_of_next(p, filter, c.bytes);
   uint64_t entry_bytes = overhead_of(kind, filter) + uint64_t{c.bytes};
-  if (wire::publish_header_bytes + entry_bytes > p->frame_limit)
-    return refuse_size(p, c.bytes);
+  if (!fits_frame(p, entry_bytes)) return refuse_size(p, c.bytes);
   if (!producer_window_has_room(p, entry_bytes, 1)) return producer_window_is_full(p);
-  bool fits = frame_takes(p, filter) && !p->sub_entry.begin &&
-              entry_bytes <= static_cast<size_t>(p->limit - p->at);
-  if (!fits) {
+  if (fits_at_hand(p, filter, c.bytes)) {
+    kind = kind_at_hand(p);
+  } else {
     producer_seal(p);
     producer_pump(p);
-    kind = kind_for(p, filter);
-    entry_bytes = overhead_of(kind, filter) + uint64_t{c.bytes};
     int rc = producer_open_frame(p, entry_bytes, 1, kind);
     if (rc < 0) return rc;
   }
@@ -168,7 +169,24 @@ bool producer_window_has_room(const producer *p, uint64_t bytes, uint32_t messag
 
 int producer_window_is_full(producer *p) {
   p->window_full = true;
+  // There is nothing left that a frame could linger for.
+  if (p->options.linger_ms > 0) {
+    producer_seal(p);
+    producer_pump(p);
+  }
   return RSTREAM_EAGAIN;
+}
+
+int producer_filter_of(producer *p, const rstream_message &m, std::string_view &filter) {
+  const char *value = m.filter_value;
+  size_t bytes = m.filter_value_size;
+  if (!value && p->options.on_filter_value &&
+      !p->options.on_filter_value(&m, &value, &bytes, p->options.user)) {
+    return 0;
+  }
+  if (!value || bytes == 0) return 0;
+  filter = {value, bytes};
+  return check_filter(p, filter);
 }
 
 int producer_reserve_books(producer *p, const rstream_message &m) {
@@ -189,7 +207,7 @@ void producer_book(producer *p, const rstream_message &m) {
   }
 }
 
-int producer_check_message(producer *p, const rstream_message &m) {
+int producer_check_message(producer *p, const rstream_message &m, uint64_t last_given) {
   if (!p->accepting) return RSTREAM_ECLOSED;
   if (!m.body && m.body_size)
     return env_error(p->env, RSTREAM_EINVAL, "a message without its body");
@@ -200,13 +218,13 @@ int producer_check_message(producer *p, const rstream_message &m) {
     if (m.body_size && m.amqp->body_type != RSTREAM_AMQP_BODY_DATA)
       return env_error(p->env, RSTREAM_EINVAL, "a body beside the one of the sections");
   }
-  return check_publishing_id(p, m.publishing_id);
+  return check_publishing_id(p, m.publishing_id, last_given);
 }
 
 int producer_send(producer *p, const rstream_message &m, uint64_t *id) {
   std::string_view filter;
-  int rc = producer_check_message(p, m);
-  if (rc == 0) rc = filter_of(p, m, filter);
+  int rc = producer_check_message(p, m, p->last_given);
+  if (rc == 0) rc = producer_filter_of(p, m, filter);
   if (rc == 0) rc = producer_reserve_books(p, m);
   if (rc < 0) return rc;
   bool merges = p->options.sub_entry_messages > 1;

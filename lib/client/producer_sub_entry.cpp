@@ -18,6 +18,17 @@ uint64_t packed_bound(const producer *p, uint8_t compression, uint64_t bytes) {
   return bound > bytes ? bound : bytes;  // what can't be packed goes in as it is
 }
 
+bool fits_frame(const producer *p, uint64_t entry_bytes) {
+  return wire::publish_header_bytes + entry_bytes <= p->frame_limit;
+}
+
+// What an entry of so many bytes of messages may take at worst. Where a frame does not
+// hold that, it is what they take as they are: pack() finds out.
+uint64_t worst_entry(const producer *p, uint8_t compression, uint64_t bytes) {
+  uint64_t packed = overhead + packed_bound(p, compression, bytes);
+  return fits_frame(p, packed) ? packed : overhead + bytes;
+}
+
 // How many bytes of messages are sure to fit so many when packed.
 uint64_t unpacked_room(const producer *p, uint8_t compression, uint64_t room) {
   uint64_t bytes = room;
@@ -84,7 +95,7 @@ int begin(producer *p, uint64_t record_bytes) {
     int rc = make_gathered(p, record_bytes > expected ? record_bytes : expected);
     if (rc < 0) return rc;
   }
-  uint64_t entry_bytes = overhead + packed_bound(p, compression, record_bytes);
+  uint64_t entry_bytes = worst_entry(p, compression, record_bytes);
   if (expected > p->batch_limit / 2) expected = 0;  // a frame holds few of them anyway
   uint64_t wish = expected ? overhead + packed_bound(p, compression, expected) : 0;
   int rc = make_room(p, entry_bytes, wish, 1);
@@ -133,8 +144,8 @@ int sub_entry_add(producer *p, const rstream_message &m, const content &c, uint6
   open_sub_entry &sub = p->sub_entry;
   auto compression = static_cast<uint8_t>(p->options.compression);
   uint64_t record_bytes = record_overhead + uint64_t{c.bytes};
-  uint64_t alone = overhead + packed_bound(p, compression, record_bytes);
-  if (wire::publish_header_bytes + alone > p->frame_limit) return refuse_size(p, alone);
+  uint64_t alone = worst_entry(p, compression, record_bytes);
+  if (!fits_frame(p, alone)) return refuse_size(p, alone);
   if (sub.begin && record_bytes > static_cast<size_t>(p->limit - p->at))
     sub_entry_close(p);
   if (!producer_window_has_room(p, record_bytes + (sub.begin ? 0 : overhead), 1))
@@ -181,15 +192,29 @@ void sub_entry_close(producer *p) {
 
 namespace {
 
-int measure_one(producer *p, const rstream_message &m, uint64_t &bytes) {
-  if (m.filter_value && m.filter_value_size)
-    return env_error(p->env, RSTREAM_EINVAL, "sub-entries can't have filter values");
-  int rc = producer_check_message(p, m);
+// What an array takes to send.
+struct measured {
+  uint64_t bytes = 0;        // as records
+  uint32_t completions = 0;  // messages with a callback of their own
+};
+
+int check_no_filter(producer *p, const rstream_message &m) {
+  std::string_view filter;
+  int rc = producer_filter_of(p, m, filter);
+  if (rc < 0 || !filter.data()) return rc;
+  return env_error(p->env, RSTREAM_EINVAL, "sub-entries can't have filter values");
+}
+
+int measure_one(producer *p, const rstream_message &m, uint64_t last_given,
+                measured &all) {
+  int rc = producer_check_message(p, m, last_given);
+  if (rc == 0) rc = check_no_filter(p, m);
   content c;
   if (rc == 0) rc = content_of(p, m, c);
   if (rc < 0) return rc;
-  bytes += record_overhead + c.bytes;
-  return bytes > max_inline_body ? refuse_size(p, bytes) : 0;
+  all.bytes += record_overhead + c.bytes;
+  if (m.on_outcome) all.completions++;
+  return all.bytes > max_inline_body ? refuse_size(p, all.bytes) : 0;
 }
 
 // The i-th message, which was read once before.
@@ -199,18 +224,16 @@ rstream_message &again(const message_array &messages, size_t i, message_storage 
   return s.m;
 }
 
-// Checks all of them before any is taken. `bytes` is what they take as records.
-int measure(producer *p, const message_array &messages, uint64_t &bytes) {
+// Checks all of them before any is taken.
+int measure(producer *p, const message_array &messages, measured &all) {
   uint64_t last_given = p->last_given;
-  bytes = 0;
   int rc = 0;
   for (size_t i = 0; rc == 0 && i < messages.count; i++) {
     message_storage s;
-    rc = message_at(messages, i, s) ? measure_one(p, s.m, bytes) : RSTREAM_EINVAL;
-    // Each must be above the one before it, none of which is accepted yet.
-    if (rc == 0 && p->options.ids_given) p->last_given = s.m.publishing_id;
+    if (!message_at(messages, i, s)) return RSTREAM_EINVAL;
+    rc = measure_one(p, s.m, last_given, all);
+    last_given = s.m.publishing_id;
   }
-  p->last_given = last_given;
   return rc;
 }
 
@@ -226,11 +249,10 @@ void write_records(producer *p, const message_array &messages, uint8_t *to) {
   }
 }
 
-bool reserve_books(producer *p, const message_array &messages) {
+bool reserve_books(producer *p, uint32_t messages, uint32_t completions) {
   memory &mem = env_memory(p->env);
-  auto count = static_cast<uint32_t>(messages.count);
-  bool ok = !p->options.ids_given || ring_reserve(mem, p->given_ids, count);
-  return ok && ring_reserve(mem, p->completions, count);
+  bool ok = !p->options.ids_given || ring_reserve(mem, p->given_ids, messages);
+  return ok && ring_reserve(mem, p->completions, completions);
 }
 
 void book_all(producer *p, const message_array &messages, uint64_t *first_id) {
@@ -264,11 +286,17 @@ int make_records(producer *p, const message_array &messages, uint8_t &compressio
   if (!made.records) return RSTREAM_ENOMEM;
   write_records(p, messages, made.records->data());
   uint64_t bound = packed_bound(p, compression, bytes);
-  if (wire::publish_header_bytes + overhead + bound <= p->frame_limit) return 0;
+  if (fits_frame(p, overhead + bound)) return 0;
   made.packed = slab_acquire(*p->env->pool, bound);
   if (!made.packed) return RSTREAM_ENOMEM;
   made.packed_bytes = pack(p, compression, {made.records->data(), bytes},
                            {made.packed->data(), static_cast<size_t>(bound)});
+  if (fits_frame(p, overhead + made.packed_bytes) || !fits_frame(p, overhead + bytes))
+    return 0;
+  // What does not get smaller still fits as it is.
+  slab_unref(made.packed);
+  made.packed = nullptr;
+  compression = RSTREAM_COMPRESSION_NONE;
   return 0;
 }
 
@@ -298,23 +326,22 @@ void put_entry(producer *p, const message_array &messages, uint8_t compression,
 
 int producer_send_sub_entry(producer *p, const message_array &messages,
                             uint8_t compression, uint64_t *first_id) {
-  uint64_t bytes;
-  int rc = measure(p, messages, bytes);
+  measured all;
+  int rc = measure(p, messages, all);
   if (rc < 0) return rc;
   auto count = static_cast<uint32_t>(messages.count);
+  auto bytes = static_cast<uint32_t>(all.bytes);
   sub_entry_close(p);
   uint64_t worst = overhead + packed_bound(p, compression, bytes);
   if (!producer_window_has_room(p, worst, count)) return producer_window_is_full(p);
-  if (!reserve_books(p, messages)) return RSTREAM_ENOMEM;
+  if (!reserve_books(p, count, all.completions)) return RSTREAM_ENOMEM;
   made_records made;
-  if (compression)
-    rc = make_records(p, messages, compression, static_cast<uint32_t>(bytes), made);
-  uint64_t entry_bytes = made.packed ? uint64_t{overhead} + made.packed_bytes : worst;
-  if (rc == 0 && wire::publish_header_bytes + entry_bytes > p->frame_limit)
-    rc = refuse_size(p, entry_bytes);
+  if (compression) rc = make_records(p, messages, compression, bytes, made);
+  uint64_t entry_bytes =
+      overhead + (made.packed ? made.packed_bytes : packed_bound(p, compression, bytes));
+  if (rc == 0 && !fits_frame(p, entry_bytes)) rc = refuse_size(p, entry_bytes);
   if (rc == 0) rc = make_room(p, entry_bytes, 0, count);
-  if (rc == 0)
-    put_entry(p, messages, compression, static_cast<uint32_t>(bytes), made, first_id);
+  if (rc == 0) put_entry(p, messages, compression, bytes, made, first_id);
   release(made);
   return rc;
 }

@@ -1,9 +1,8 @@
 // The ways to publish: with a callback of its own, many at once, waiting, with ids of the
 // application, with filter values; and what bounds them.
-#include "client/env.h"
-#include "client/producer.h"
-#include "scenario.h"
+#include "publishing.h"
 #include "unit/hex.h"
+#include "unit/noise.h"
 
 using namespace rstream;
 using namespace rstream::test;
@@ -12,78 +11,7 @@ using wire::key;
 
 namespace {
 
-struct publish_ways : fake_client {
-  producer_log *log = nullptr;
-  rstream_producer *p = nullptr;
-  std::string told;    // by the messages' own callbacks: "3:0 "
-  std::string frames;  // Publish as the broker got it: "v1 1=a 2=b | v2 3[x]=c 4=d | "
-
-  rstream_producer_options producer_options() {
-    if (!env) create();
-    log = &new_producer_log();
-    return log->options();
-  }
-  void open(const rstream_producer_options &o) {
-    watch();
-    p = open_producer(*log, o);
-  }
-  void open() { open(producer_options()); }
-  void watch() {
-    fake::on_frame(node(), key::publish, [this](fake::peer &, const fake::frame &fr) {
-      note(fr);
-      return fake::verdict::pass;
-    });
-  }
-  void note(const fake::frame &fr) {
-    wire::publish frame;
-    ASSERT_TRUE(fake::decoded(fr, frame));
-    frames += 'v' + std::to_string(frame.version) + ' ';
-    for (wire::publish_entry e; frame.entries.next(e);) {
-      frames += std::to_string(e.id);
-      if (e.filter.data()) frames += '[' + std::string(e.filter) + ']';
-      frames += e.is_sub_batch ? "+" + std::to_string(e.record_count) + ' '
-                               : '=' + text_of(e.body) + ' ';
-    }
-    frames += "| ";
-  }
-
-  static void on_outcome(rstream_producer *, uint64_t id, int status, void *user) {
-    *static_cast<std::string *>(user) +=
-        std::to_string(id) + ':' + std::to_string(status) + ' ';
-  }
-  rstream_message message(std::string_view body) {
-    rstream_message m;
-    rstream_message_init(&m);
-    m.body = body.data();
-    m.body_size = body.size();
-    return m;
-  }
-  rstream_message told_message(std::string_view body) {
-    rstream_message m = message(body);
-    m.on_outcome = on_outcome;
-    m.outcome_user = &told;
-    return m;
-  }
-  rstream_message filtered(std::string_view body, const char *filter) {
-    rstream_message m = message(body);
-    m.filter_value = filter;
-    m.filter_value_size = filter ? strlen(filter) : 0;
-    return m;
-  }
-  int send_message(const rstream_message &m, uint64_t *id = nullptr) {
-    return rstream_producer_send(p, &m, id);
-  }
-  bool wait_for(size_t outcomes) {
-    return run_until([&] { return log->outcomes.size() >= outcomes; });
-  }
-  rstream_producer_stats producer_stats() const {
-    rstream_producer_stats s;
-    s.struct_size = sizeof s;
-    rstream_producer_stats_get(p, &s);
-    return s;
-  }
-  std::string last_error() const { return rstream_env_error_text(env); }
-};
+struct publish_ways : publishing {};
 
 }  // namespace
 
@@ -561,20 +489,6 @@ TEST_F(publish_ways, the_budget_of_the_environment_bounds_all_its_producers) {
 }
 
 // ---- frames made before the broker told its limit
-
-namespace {
-
-// Text that no compression makes much shorter.
-std::string noise(size_t bytes, uint32_t seed) {
-  std::string text(bytes, 0);
-  for (char &c : text) {
-    seed = seed * 1664525 + 1013904223;
-    c = static_cast<char>('!' + (seed >> 16) % 90);
-  }
-  return text;
-}
-
-}  // namespace
 
 TEST_F(publish_ways, sub_entries_too_large_for_the_broker_are_cut) {
   cluster().options.frame_max = 400;
