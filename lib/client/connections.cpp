@@ -114,9 +114,20 @@ void on_consumer_update(conn *c, const wire::consumer_update &frame) {
   if (rc < 0) conn_fail(c, rc, "no memory to answer ConsumerUpdate");
 }
 
-constexpr conn_events events = {on_ready,           on_closed,         on_confirm,
-                                on_publish_error,   on_deliver,        on_credit_error,
-                                on_metadata_update, on_consumer_update};
+// Each time another one is the first to fill the queue again.
+void on_drained(conn *c) {
+  shared_conn *s = shared_of(c);
+  if (s->kind != member_kind::producer) return;
+  uint32_t first = s->first_drained++;
+  for (uint32_t i = 0; i < ids_per_connection; i++) {
+    member *m = s->by_id[(first + i) % ids_per_connection];
+    if (m) producer_drained(producer_of(*m));
+  }
+}
+
+constexpr conn_events events = {on_ready,           on_closed,          on_confirm,
+                                on_publish_error,   on_deliver,         on_credit_error,
+                                on_metadata_update, on_consumer_update, on_drained};
 
 void on_idle(net_timer *timer) {
   shared_conn *s = RSTREAM_OWNER(timer, shared_conn, idle_timer);

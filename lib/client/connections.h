@@ -35,7 +35,8 @@ struct shared_conn {
   member_kind kind{};
   uint32_t used = 0;  // ids not to be given away: those of members and the abandoned ones
   uint32_t members = 0;
-  uint8_t next_id = 0;  // ids go round, so that one isn't used again soon
+  uint8_t next_id = 0;        // ids go round, so that one isn't used again soon
+  uint8_t first_drained = 0;  // the id whose turn it is when the connection was full
   bool abandoned[ids_per_connection] = {};
   member *by_id[ids_per_connection] = {};
   net_timer idle_timer;

@@ -379,6 +379,10 @@ void producer_lost(producer *p, int reason, const char *text) {
   find_node(p, reason, text);
 }
 
+void producer_drained(producer *p) {
+  if (p->unsent > 0) queue_task(p);
+}
+
 void producer_end(producer *p, int reason, const char *text) {
   log_line(p->env->log, log_level::error, "producer on %s ended: %s: %s", p->stream,
            rstream_error_text(reason), text);

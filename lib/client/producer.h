@@ -243,5 +243,6 @@ void producer_connected(producer *p);
 void producer_lost(producer *p, int reason, const char *text);
 void producer_confirmed(producer *p, const wire::publish_confirm &frame);
 void producer_refused(producer *p, const wire::publish_error &frame);
+void producer_drained(producer *p);
 
 }  // namespace rstream

@@ -239,6 +239,7 @@ void producer_pump(producer *p) {
   for (; p->unsent > 0; p->unsent--) {
     batch *b = p->batches[p->batches.count - p->unsent];
     if (b->left == 0) continue;  // given up before it could be sent
+    if (conn_is_full(link)) return;
     wire::patch_publisher_id(b->frame, p->member.id);
     if (conn_send_slice(link, b->owner, b->frame, b->frame_bytes) < 0) {
       net_timer_start(*p->env->world, p->retry_timer, memory_retry_ms);

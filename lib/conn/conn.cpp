@@ -132,8 +132,11 @@ void on_read(void *owner, ptrdiff_t n) {
 void on_writable(void *owner) {
   auto *c = static_cast<conn *>(owner);
   conn_pin pin(c);
+  bool was_full = conn_is_full(c);
   c->queue.blocked = false;
   conn_flush(c);
+  if (was_full && !conn_is_full(c) && conn_alive(c) && c->events->on_drained)
+    c->events->on_drained(c);
 }
 
 constexpr transport_events link_events = {on_connected, on_space, on_read, on_writable};

@@ -88,6 +88,8 @@ struct conn_events {
   void (*on_credit_error)(conn *c, const wire::credit_error &frame);
   void (*on_metadata_update)(conn *c, const wire::metadata_update &frame);
   void (*on_consumer_update)(conn *c, const wire::consumer_update &frame);
+  // conn_is_full() is not true any more. nullptr: not wanted.
+  void (*on_drained)(conn *c) = nullptr;
 };
 
 struct conn_counters {
@@ -164,6 +166,15 @@ inline bool conn_supports(const conn *c, wire::key key, uint16_t version = 1) {
 // The largest frame we may send, in bytes after the size field.
 inline uint32_t conn_frame_limit(const conn *c) {
   return c->frame_max ? c->frame_max : UINT32_MAX / 4;
+}
+
+// More than this is not queued for a broker that does not read: the rest stays with the
+// producers, bounded by their windows, and given up there when its time is over. Enough
+// for several writes.
+constexpr uint64_t conn_backlog_bytes = 1u << 20;
+
+inline bool conn_is_full(const conn *c) {
+  return c->queue.blocked && c->queue.bytes >= conn_backlog_bytes;
 }
 
 // Writes what is queued at the end of this turn.

@@ -249,6 +249,51 @@ TEST_F(publish_edges, a_producer_that_is_done_waits_for_its_share_only) {
   EXPECT_EQ(env->bytes_in_flight, 0u);
 }
 
+// A broker that takes nothing: what timed out must not gather behind the connection.
+TEST_F(publish_edges, messages_that_timed_out_do_not_gather_in_the_connection) {
+  rstream_producer_options o = producer_options();
+  o.confirm_timeout_ms = 5;
+  o.max_bytes_in_flight = 4 << 20;
+  open(o);
+  fake::peer_stop_reading(publishing_peer());
+  conn *link = p->member.link->link;
+  std::string body(100000, 'x');
+  uint64_t sent = 0;
+  bool done = run_until([&] {
+    while (rstream_producer_send_bytes(p, body.data(), body.size(), nullptr) == 0) sent++;
+    return sent > 500;
+  });
+  ASSERT_TRUE(done) << sent;
+  EXPECT_LE(link->queue.bytes, (4u << 20));
+  EXPECT_GT(link->queue.bytes, 0u);
+  ASSERT_TRUE(wait_for(sent));
+  fake::peer_resume_reading(publishing_peer());
+  ASSERT_TRUE(run_until([&] { return link->queue.bytes == 0; }));
+  p->options.confirm_timeout_ms = 60000;
+  send(p, "after");
+  ASSERT_TRUE(wait_for(sent + 1));
+  EXPECT_EQ(log->outcomes.back().status, 0);
+  EXPECT_LT(invoices().next_offset, sent);
+  EXPECT_EQ(producer_stats().bytes_in_flight, 0u);
+}
+
+// And with time to wait, all of it goes out once there is room again.
+TEST_F(publish_edges, what_the_connection_has_no_room_for_goes_out_later) {
+  open();
+  fake::peer_stop_reading(publishing_peer());
+  conn *link = p->member.link->link;
+  std::string body(100000, 'x');
+  for (int i = 0; i < 200; i++) {
+    send(p, body);
+    uv_run(&loop, UV_RUN_NOWAIT);
+  }
+  EXPECT_LE(link->queue.bytes, (4u << 20));
+  fake::peer_resume_reading(publishing_peer());
+  expect_all_confirmed(200);
+  EXPECT_EQ(log->outcomes.front().id, 1u);
+  EXPECT_EQ(log->outcomes.back().id, 200u);
+}
+
 // ---- the end
 
 TEST_F(publish_edges, a_producer_that_ended_watches_no_confirms) {
