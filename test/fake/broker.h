@@ -103,6 +103,7 @@ struct options {
   size_t max_chunk_bytes = 8u << 20;
   size_t segment_bytes = 1u << 20;  // of the log: large blocks that chunks are slices of
   size_t retention_bytes = 0;       // per stream, oldest chunks go; 0: keep everything
+  bool keep_unread = false;         // but not those that a subscription has yet to get
   bool count_only = false;          // number and confirm messages, but do not keep them
 
   bool auto_commit = true;  // else cluster_commit() or stream_commit() does it
@@ -326,6 +327,9 @@ void stream_delete(cluster &c, std::string_view name);
 void stream_append(stream &s, wire::bytes body, std::string_view filter = {});
 // Stores many that are equal, taking the memory of one chunk only.
 void stream_fill(stream &s, uint64_t count, wire::bytes body);
+// Stores many that differ, in chunks as large as may be: `write` makes the body of each.
+void stream_append_many(stream &s, uint64_t count, size_t body_bytes,
+                        const std::function<void(uint64_t index, uint8_t *body)> &write);
 // Every message stored, sub-entries expanded when uncompressed; for checks.
 void stream_each(const stream &s,
                  const std::function<void(uint64_t offset, wire::bytes body)> &f);

@@ -51,12 +51,19 @@ void drop_front(stream &s) {
   s.first_chunk++;
 }
 
+// Chunks numbered below may be dropped.
+uint64_t unneeded_chunks(const stream &s) {
+  uint64_t end = s.committed_chunks;
+  if (!s.cluster->options.keep_unread) return end;
+  for (const subscription *sub : s.subscriptions) end = std::min(end, sub->next_chunk);
+  return end;
+}
+
 void retain_no_more(stream &s) {
   size_t limit = s.cluster->options.retention_bytes;
-  if (limit == 0) return;
-  while (s.log.size() > 1 && s.log_bytes > limit && s.first_chunk < s.committed_chunks) {
-    drop_front(s);
-  }
+  if (limit == 0 || s.log_bytes <= limit) return;
+  uint64_t end = unneeded_chunks(s);
+  while (s.log.size() > 1 && s.log_bytes > limit && s.first_chunk < end) drop_front(s);
 }
 
 void on_commit_due(net_timer *timer) { stream_commit(owner_of<stream>(timer)); }
@@ -102,6 +109,16 @@ void next_segment(stream &s, size_t n) {
   }
   s.open_at = 0;
   s.used = have;
+}
+
+// A simple entry, whose body is to be filled in.
+uint8_t *append_entry(stream &s, size_t body_bytes) {
+  uint8_t *out = stream_room(s, 4 + body_bytes);
+  wire::store_u32be(out, static_cast<uint32_t>(body_bytes));
+  s.used += 4 + body_bytes;
+  s.open.entries++;
+  s.open.records++;
+  return out + 4;
 }
 
 }  // namespace
@@ -221,16 +238,22 @@ uint64_t stream_position(const stream &s, const wire::offset_spec &spec) {
 
 void stream_append(stream &s, wire::bytes body, std::string_view filter) {
   entry_scope scope(*s.cluster);
-  uint8_t *out = stream_room(s, 4 + body.size());
-  wire::store_u32be(out, static_cast<uint32_t>(body.size()));
-  if (!body.empty()) std::memcpy(out + 4, body.data(), body.size());
-  s.used += 4 + body.size();
-  s.open.entries++;
-  s.open.records++;
+  uint8_t *out = append_entry(s, body.size());
+  if (!body.empty()) std::memcpy(out, body.data(), body.size());
   if (filter.empty()) {
     s.open.unfiltered = true;
   } else {
     s.open.filters.emplace_back(filter);
+  }
+  stream_gather(s);
+}
+
+void stream_append_many(stream &s, uint64_t count, size_t body_bytes,
+                        const std::function<void(uint64_t index, uint8_t *body)> &write) {
+  entry_scope scope(*s.cluster);
+  for (uint64_t i = 0; i < count; i++) {
+    write(i, append_entry(s, body_bytes));
+    s.open.unfiltered = true;
   }
   stream_gather(s);
 }

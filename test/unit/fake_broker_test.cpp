@@ -756,6 +756,37 @@ TEST_F(fake_broker, keeps_the_last_bytes_only) {
   EXPECT_EQ(delivered(l), "46=0123456789 ");
 }
 
+TEST_F(fake_broker, keeps_what_a_subscription_has_yet_to_get_if_asked) {
+  c.options.retention_bytes = 60;
+  c.options.keep_unread = true;
+  stream &s = stream_create(c, "s");
+  fake_link &l = open();
+  subscribe(l, 0, wire::offset_next(), 2);
+  for (int i = 0; i < 50; i++) append(s, "0123456789");
+  EXPECT_EQ(delivered(l), "0=0123456789 ");
+  EXPECT_TRUE(l.silent());
+  EXPECT_EQ(s.first_chunk, 1u);
+  send(l, wire::credit{0, 40});
+  for (int i = 1; i < 42; i++) {
+    EXPECT_EQ(delivered(l), std::to_string(i) + "=0123456789 ");
+  }
+  append(s, "0123456789");
+  EXPECT_EQ(s.first_chunk, 42u);
+}
+
+TEST_F(fake_broker, appends_many_that_differ) {
+  c.options.max_chunk_entries = 2;
+  stream &s = stream_create(c, "s");
+  stream_append_many(s, 5, 1, [](uint64_t index, uint8_t *body) {
+    *body = static_cast<uint8_t>('a' + index);
+  });
+  fake_link &l = open();
+  subscribe(l, 0, wire::offset_first());
+  EXPECT_EQ(delivered(l), "0=a 1=b ");
+  EXPECT_EQ(delivered(l), "2=c 3=d ");
+  EXPECT_EQ(delivered(l), "4=e ");
+}
+
 // ---- consuming
 
 TEST_F(fake_broker, subscribes_at_every_kind_of_offset) {
