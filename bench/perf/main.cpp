@@ -1,5 +1,6 @@
 // rstream-perf: publishes and consumes, and tells how fast that went. It uses nothing of
-// rstream but the public headers, as any application would.
+// rstream but the public headers, as any application would; only the broker of --embedded
+// is made of more.
 #include "perf/options.h"
 #include "perf/run.h"
 

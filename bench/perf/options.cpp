@@ -7,44 +7,11 @@
 #include <cstring>
 
 #include "perf/body.h"
+#include "perf/embedded.h"
 
 namespace perf {
 
 namespace {
-
-const char help_text[] =
-    "Usage: rstream-perf [OPTION]...\n"
-    "Publishes to a stream and consumes from it, and tells how fast that went.\n"
-    "\n"
-    "  --uri URI          rabbitmq-stream://user:password@host:port/vhost\n"
-    "                     (default: $RSTREAM_BROKER_URI, else guest at localhost:5552)\n"
-    "  --stream NAME      created when missing, then deleted at the end (rstream-perf)\n"
-    "  --producers N      (1)\n"
-    "  --consumers N      each reads the whole stream (1)\n"
-    "  --size BYTES       of a message (10)\n"
-    "  --messages N       to publish, over all producers; with --consume-only, to read,\n"
-    "                     for each consumer (1000000)\n"
-    "  --time SECONDS     publish, or with --consume-only read, for so long instead\n"
-    "  --rate N           messages per second over all producers, each due at a fixed\n"
-    "                     time from which its latency counts (default: full speed)\n"
-    "  --batch-size N     messages per Publish frame (default: what a loop turn brings)\n"
-    "  --confirms N       messages of a producer that may wait for confirms (10000)\n"
-    "  --credits N        chunks the broker may send ahead to a consumer (10)\n"
-    "  --offset WHERE     first, last, next, a number, or timestamp:MS since 1970\n"
-    "                     (next; first with --consume-only)\n"
-    "  --publish-only     no consumers\n"
-    "  --consume-only     no producers\n"
-    "  --chunk-callback   one callback per chunk instead of one per message\n"
-    "  --verify           number and fill each message; check that each confirmed one\n"
-    "                     is consumed once, in order and unchanged; needs --size 6\n"
-    "  --json             one JSON object on stdout; the table goes to stderr then\n"
-    "  --keep             do not delete the stream\n"
-    "  --help\n"
-    "\n"
-    "Progress goes to stderr once per second. The exit status is 0 if everything\n"
-    "asked for was done: all published, confirmed, consumed, and with --verify found\n"
-    "right. It is 1 if not, also when nothing moved for 30 seconds or a signal ended\n"
-    "the run early, and 2 for wrong options.\n";
 
 constexpr uint32_t most_handles = 1000;
 // A frame of 1 MiB less what surrounds the body. The library refuses what the broker's
@@ -54,6 +21,7 @@ constexpr uint64_t most_messages = UINT64_C(1) << 44;
 
 struct parser {
   options &o;
+  bool uri_given = false;
   bool messages_given = false;
   bool producers_given = false;
   bool consumers_given = false;
@@ -105,62 +73,120 @@ void parse_offset(parser &p, const char *name, const char *text) {
   }
 }
 
-bool parse_flag(parser &p, const char *name) {
-  const struct {
-    const char *name;
-    bool *flag;
-  } flags[] = {
-      {"--publish-only", &p.publish_only},
-      {"--consume-only", &p.consume_only},
-      {"--chunk-callback", &p.o.chunk_callback},
-      {"--verify", &p.o.verify},
-      {"--json", &p.o.json},
-      {"--keep", &p.o.keep},
-  };
-  for (const auto &f : flags) {
-    if (strcmp(name, f.name) != 0) continue;
-    *f.flag = true;
-    return true;
+// ---- the options: here and in struct options is all there is to add for another one
+
+struct option_row {
+  const char *name;
+  const char *value;  // what the help calls it; nullptr: a flag
+  const char *help;   // lines
+  void (*set)(parser &p, const char *name, const char *text);  // no text for a flag
+};
+
+constexpr option_row option_rows[] = {
+    {"--uri", "URI",
+     "rabbitmq-stream://user:password@host:port/vhost\n"
+     "(default: $RSTREAM_BROKER_URI, else guest at localhost:5552)",
+     [](parser &p, const char *, const char *text) {
+       p.o.uri = text;
+       p.uri_given = true;
+     }},
+    {"--embedded", nullptr,
+     "no server: an in-memory broker in a thread of this program,\n"
+     "to see what the client itself costs. Nothing is stored.",
+     [](parser &p, const char *, const char *) { p.o.embedded = true; }},
+    {"--stream", "NAME", "created when missing, then deleted at the end (rstream-perf)",
+     [](parser &p, const char *, const char *text) { p.o.stream = text; }},
+    {"--producers", "N", "(1)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.producers = number32(p, name, text, 0, most_handles);
+       p.producers_given = true;
+     }},
+    {"--consumers", "N", "each reads the whole stream (1)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.consumers = number32(p, name, text, 0, most_handles);
+       p.consumers_given = true;
+     }},
+    {"--size", "BYTES", "of a message (10)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.size = number32(p, name, text, 0, largest_size);
+     }},
+    {"--messages", "N",
+     "to publish, over all producers; with --consume-only, to read,\n"
+     "for each consumer (1000000)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.messages = number(p, name, text, 1, most_messages);
+       p.messages_given = true;
+     }},
+    {"--time", "SECONDS", "publish, or with --consume-only read, for so long instead",
+     [](parser &p, const char *name, const char *text) {
+       p.o.time_s = number32(p, name, text, 1, 7 * 24 * 3600);
+     }},
+    {"--rate", "N",
+     "messages per second over all producers, each due at a fixed\n"
+     "time from which its latency counts (default: full speed)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.rate = number(p, name, text, 1, 100000000);
+     }},
+    {"--batch-size", "N", "messages per Publish frame (default: what a loop turn brings)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.batch_size = number32(p, name, text, 1, 1 << 24);
+     }},
+    {"--confirms", "N", "messages of a producer that may wait for confirms (10000)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.confirms = number32(p, name, text, 1, 1 << 24);
+     }},
+    {"--credits", "N", "chunks the broker may send ahead to a consumer (10)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.credits = static_cast<uint16_t>(number(p, name, text, 1, INT16_MAX));
+     }},
+    {"--offset", "WHERE",
+     "first, last, next, a number, or timestamp:MS since 1970\n"
+     "(next; first with --consume-only)",
+     parse_offset},
+    {"--publish-only", nullptr, "no consumers",
+     [](parser &p, const char *, const char *) { p.publish_only = true; }},
+    {"--consume-only", nullptr, "no producers",
+     [](parser &p, const char *, const char *) { p.consume_only = true; }},
+    {"--chunk-callback", nullptr, "one callback per chunk instead of one per message",
+     [](parser &p, const char *, const char *) { p.o.chunk_callback = true; }},
+    {"--verify", nullptr,
+     "number and fill each message; check that each confirmed one\n"
+     "is consumed once, in order and unchanged; needs --size 6",
+     [](parser &p, const char *, const char *) { p.o.verify = true; }},
+    {"--json", nullptr, "one JSON object on stdout; the table goes to stderr then",
+     [](parser &p, const char *, const char *) { p.o.json = true; }},
+    {"--keep", nullptr, "do not delete the stream",
+     [](parser &p, const char *, const char *) { p.o.keep = true; }},
+};
+
+const option_row *option_find(const char *name) {
+  for (const option_row &row : option_rows) {
+    if (strcmp(row.name, name) == 0) return &row;
   }
-  return false;
+  return nullptr;
 }
 
-bool parse_value(parser &p, const char *name, const char *value) {
-  options &o = p.o;
-  if (strcmp(name, "--uri") == 0) {
-    o.uri = value;
-  } else if (strcmp(name, "--stream") == 0) {
-    o.stream = value;
-  } else if (strcmp(name, "--producers") == 0) {
-    o.producers = number32(p, name, value, 0, most_handles);
-    p.producers_given = true;
-  } else if (strcmp(name, "--consumers") == 0) {
-    o.consumers = number32(p, name, value, 0, most_handles);
-    p.consumers_given = true;
-  } else if (strcmp(name, "--size") == 0) {
-    o.size = number32(p, name, value, 0, largest_size);
-  } else if (strcmp(name, "--messages") == 0) {
-    o.messages = number(p, name, value, 1, most_messages);
-    p.messages_given = true;
-  } else if (strcmp(name, "--time") == 0) {
-    o.time_s = number32(p, name, value, 1, 7 * 24 * 3600);
-  } else if (strcmp(name, "--rate") == 0) {
-    o.rate = number(p, name, value, 1, 100000000);
-  } else if (strcmp(name, "--batch-size") == 0) {
-    o.batch_size = number32(p, name, value, 1, 1 << 24);
-  } else if (strcmp(name, "--confirms") == 0) {
-    o.confirms = number32(p, name, value, 1, 1 << 24);
-  } else if (strcmp(name, "--credits") == 0) {
-    o.credits = static_cast<uint16_t>(number(p, name, value, 1, INT16_MAX));
-  } else if (strcmp(name, "--offset") == 0) {
-    parse_offset(p, name, value);
-  } else {
-    return false;
+void print_row(const char *name, const char *value, const char *help) {
+  char title[32];
+  snprintf(title, sizeof title, "%s %s", name, value);
+  for (const char *line = help;; title[0] = 0) {
+    int length = static_cast<int>(strcspn(line, "\n"));
+    printf("  %-18s %.*s\n", title, length, line);
+    if (line[length] == 0) return;
+    line += length + 1;
   }
-  return true;
 }
 
-// What can only be judged with all options known.
+// ---- what can only be judged with all options known
+
+void settle_embedded(parser &p) {
+  const options &o = p.o;
+  if (p.uri_given) complain(p, "--uri", "and --embedded exclude each other");
+  if (o.keep) complain(p, "--keep", "has nothing to keep with --embedded");
+  const char *objection = embedded_objection(o);
+  if (objection != nullptr) complain(p, "--embedded", objection);
+}
+
 void settle(parser &p) {
   options &o = p.o;
   if (p.publish_only && p.consume_only) {
@@ -186,6 +212,7 @@ void settle(parser &p) {
   if (from_number && o.producers > 0 && o.consumers > 0) {
     complain(p, "--offset", "takes a number only with --consume-only");
   }
+  if (o.embedded) settle_embedded(p);
   if (!o.verify || o.producers == 0) return;
   if (o.size < verified_body_least) {
     complain(p, "--verify",
@@ -208,17 +235,35 @@ parse_result options_parse(options &o, int argc, char **argv) {
   for (int i = 1; i < argc && !p.wrong; i++) {
     const char *name = argv[i];
     if (strcmp(name, "--help") == 0) return parse_result::help;
-    if (parse_flag(p, name)) continue;
-    if (i + 1 == argc) {
-      complain(p, name, "is not an option, or lacks its value; see --help");
-    } else if (!parse_value(p, name, argv[++i])) {
+    const option_row *row = option_find(name);
+    if (row == nullptr) {
       complain(p, name, "is not an option; see --help");
+    } else if (row->value == nullptr) {
+      row->set(p, name, nullptr);
+    } else if (i + 1 == argc) {
+      complain(p, name, "lacks its value; see --help");
+    } else {
+      row->set(p, name, argv[++i]);
     }
   }
   if (!p.wrong) settle(p);
   return p.wrong ? parse_result::wrong : parse_result::run;
 }
 
-void options_help() { fputs(help_text, stdout); }
+void options_help() {
+  puts(
+      "Usage: rstream-perf [OPTION]...\n"
+      "Publishes to a stream and consumes from it, and tells how fast that went.\n");
+  for (const option_row &row : option_rows) {
+    print_row(row.name, row.value == nullptr ? "" : row.value, row.help);
+  }
+  print_row("--help", "", "this text");
+  puts(
+      "\n"
+      "Progress goes to stderr once per second. The exit status is 0 if everything\n"
+      "asked for was done: all published, confirmed, consumed, and with --verify found\n"
+      "right. It is 1 if not, also when nothing moved for 30 seconds or a signal ended\n"
+      "the run early, and 2 for wrong options.");
+}
 
 }  // namespace perf

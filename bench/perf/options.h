@@ -24,6 +24,7 @@ struct options {
   bool chunk_callback = false;
   bool verify = false;
   bool json = false;
+  bool embedded = false;  // the broker is in this process; `uri` does not count
   bool keep = false;
 };
 

@@ -113,6 +113,7 @@ void progress_line(progress &before, const progress &now, const options &o) {
 }
 
 void report_table(FILE *to, const result &r, const options &o) {
+  if (o.embedded) fputs("embedded broker, in this process: no server took part\n", to);
   fprintf(to, "%s, %" PRIu32 " producer%s, %" PRIu32 " consumer%s, %" PRIu32 " bytes\n",
           o.stream, o.producers, o.producers == 1 ? "" : "s", o.consumers,
           o.consumers == 1 ? "" : "s", o.size);
@@ -124,6 +125,9 @@ void report_table(FILE *to, const result &r, const options &o) {
     count_row(to, "errored", r.errored);
   }
   if (o.consumers > 0) load_row(to, "consumed", r.consumed, r.consume_s, r.consume_cpu);
+  if (o.embedded)
+    fprintf(to, "%-20s %30s %9.1f seconds of CPU\n", "embedded broker", "",
+            r.broker_cpu_s);
   if (r.confirm_latency != nullptr || r.latency != nullptr) {
     fprintf(to, "%-20s %15s %9s %9s %9s %9s %9s\n", "latency, us", "measured", "p50",
             "p95", "p99", "p99.9", "max");
@@ -158,6 +162,7 @@ void report_json(FILE *to, const result &r, const options &o) {
   fprintf(to, ",\"publish_cpu_ns_per_msg\":%.2f,\"consume_cpu_ns_per_msg\":%.2f",
           ns_per_message(r.publish_cpu.user_s + r.publish_cpu.system_s, r.published),
           ns_per_message(r.consume_cpu.user_s + r.consume_cpu.system_s, r.consumed));
+  if (o.embedded) fprintf(to, ",\"embedded\":true,\"broker_cpu_s\":%.6f", r.broker_cpu_s);
   json_latency(to, "confirm_latency_us", r.confirm_latency);
   json_latency(to, "latency_us", r.latency);
   if (o.verify && o.consumers > 0) {

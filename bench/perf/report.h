@@ -20,6 +20,7 @@ struct result {
       0;  // to the last message; from the first one published, or from subscribing
   cpu_time publish_cpu;
   cpu_time consume_cpu;
+  double broker_cpu_s = 0;                     // of the embedded one, in all
   const histogram *confirm_latency = nullptr;  // nullptr: not measured
   const histogram *latency = nullptr;
 

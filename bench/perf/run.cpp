@@ -8,6 +8,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "perf/embedded.h"
 #include "perf/report.h"
 
 namespace perf {
@@ -33,6 +34,7 @@ struct session {
   explicit session(const options &asked) : o(asked) {}
 
   const options &o;
+  embedded_broker broker;  // with --embedded
   rstream_env *env = nullptr;
   bool created = false;
   bool failed = false;
@@ -297,6 +299,7 @@ result gather(session &s) {
     r.consume_cpu = s.consume.cpu;
     if (s.publishing) r.latency = &s.consume.latency;
   }
+  if (s.o.embedded) r.broker_cpu_s = embedded_cpu_s(s.broker);
   for (uint32_t i = 0; s.o.verify && s.consuming && i < s.o.consumers; i++) {
     add_verified(r, s, *s.consume.subscribers[i].verify);
   }
@@ -341,14 +344,20 @@ bool open_env(session &s) {
 
 }  // namespace
 
-int run(const options &o) {
+int run(const options &asked) {
+  options o = asked;
   session s(o);
   signal(SIGINT, on_signal);
   signal(SIGTERM, on_signal);
-  if (!open_env(s)) return 1;
-  if (create_stream(s) && check_start(s)) work_and_report(s);
-  delete_stream(s);
-  close_env(s);
+  if (o.embedded && !embedded_start(s.broker, o))
+    return fail(s, "the embedded broker did not start"), 1;
+  if (o.embedded) o.uri = s.broker.uri;
+  if (open_env(s)) {
+    if (create_stream(s) && check_start(s)) work_and_report(s);
+    delete_stream(s);
+    close_env(s);
+  }
+  embedded_stop(s.broker);
   return s.failed ? 1 : 0;
 }
 

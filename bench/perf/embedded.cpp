@@ -1,0 +1,159 @@
+#include "perf/embedded.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "fake/uv_carrier.h"
+#include "perf/body.h"
+#include "perf/clock.h"
+
+namespace perf {
+
+namespace {
+
+namespace fake = rstream::fake;
+
+// What consumers have read is dropped beyond this; what they have not is kept.
+constexpr size_t kept_bytes = 16 << 20;
+// What --time can read at most, per second: more than this client does, and than
+// loopback carries.
+constexpr uint64_t readable_messages = 100000000;
+constexpr uint64_t readable_bytes = UINT64_C(20) << 30;
+// Of messages made up: a chunk costs the broker some 150 bytes, however often its
+// messages are repeated. Verified ones differ, so that each is in memory.
+constexpr uint64_t made_up_chunks_most = 2 << 20;
+constexpr uint64_t verified_bytes_most = 1 << 30;
+constexpr size_t entry_bytes = 4;  // around each message
+
+uint64_t entry_size(const options &o) { return o.size + uint64_t{entry_bytes}; }
+
+// How many messages the stream must have before somebody who only reads comes.
+uint64_t made_up_count(const options &o) {
+  if (o.time_s > 0)
+    return o.time_s * std::min(readable_messages, readable_bytes / entry_size(o));
+  return o.messages + o.offset_value;
+}
+
+uint64_t made_up_chunks(const options &o) {
+  const fake::options usual;
+  uint64_t in_chunk =
+      std::min<uint64_t>(usual.max_chunk_entries, usual.max_chunk_bytes / entry_size(o));
+  return made_up_count(o) / in_chunk + 1;
+}
+
+// As one producer would have published them.
+void append_verified(fake::stream &s, const options &o) {
+  const uint32_t stamp_us = static_cast<uint32_t>(now_us());
+  fake::stream_append_many(
+      s, made_up_count(o), o.size, [&](uint64_t index, uint8_t *body) {
+        verified_body_write(body, o.size, {static_cast<uint32_t>(index), 0, stamp_us});
+      });
+}
+
+void fill_stream(embedded_broker &b) {
+  const options &o = *b.opt;
+  fake::stream &s = fake::stream_create(fake::uv_cluster_of(b.cluster), o.stream);
+  if (o.verify) {
+    append_verified(s, o);
+    return;
+  }
+  std::vector<uint8_t> body(o.size + size_t{1});
+  plain_body_fill(body.data(), o.size, 0);
+  fake::stream_fill(s, made_up_count(o), {body.data(), o.size});
+}
+
+void on_cluster_closed(void *arg) {
+  embedded_broker &b = *static_cast<embedded_broker *>(arg);
+  uv_close(reinterpret_cast<uv_handle_t *>(&b.stop), nullptr);
+}
+
+void on_stop(uv_async_t *stop) {
+  embedded_broker &b = *static_cast<embedded_broker *>(stop->data);
+  fake::uv_cluster_close(b.cluster, on_cluster_closed, &b);
+}
+
+bool open_cluster(embedded_broker &b) {
+  const options &o = *b.opt;
+  b.cluster = fake::uv_cluster_open(&b.loop);
+  if (b.cluster == nullptr) return false;
+  fake::options &how = fake::uv_cluster_of(b.cluster).options;
+  how.count_only = o.consumers == 0;
+  how.retention_bytes = kept_bytes;
+  how.keep_unread = true;
+  if (o.producers == 0) {
+    how.retention_bytes = 0;
+    fill_stream(b);
+  }
+  snprintf(b.uri, sizeof b.uri, "%s", fake::uv_cluster_uri(b.cluster).c_str());
+  return true;
+}
+
+void thread_main(void *arg) {
+  embedded_broker &b = *static_cast<embedded_broker *>(arg);
+  if (!open_cluster(b)) uv_close(reinterpret_cast<uv_handle_t *>(&b.stop), nullptr);
+  uv_sem_post(&b.ready);
+  uv_run(&b.loop, UV_RUN_DEFAULT);
+}
+
+void release(embedded_broker &b) {
+  uv_thread_join(&b.thread);
+  uv_loop_close(&b.loop);
+  uv_sem_destroy(&b.ready);
+}
+
+}  // namespace
+
+const char *embedded_objection(const options &o) {
+  if (o.producers > 0) return nullptr;
+  if (o.offset_type != RSTREAM_OFFSET_FIRST && o.offset_type != RSTREAM_OFFSET_OFFSET)
+    return "with --consume-only reads from the first message or from a number";
+  if (o.offset_value >= UINT64_MAX / 2 || made_up_chunks(o) > made_up_chunks_most)
+    return "can't make up so many messages for --consume-only";
+  if (!o.verify) return nullptr;
+  if (o.time_s > 0)
+    return "with --consume-only and --verify needs --messages, not --time";
+  if (o.size < verified_body_least) return "with --verify needs --size 6 or more";
+  if (made_up_count(o) > verified_bytes_most / entry_size(o))
+    return "keeps no more than 1 GiB of messages for --consume-only and --verify";
+  return nullptr;
+}
+
+bool embedded_start(embedded_broker &b, const options &o) {
+  b.opt = &o;
+  if (uv_loop_init(&b.loop) != 0) return false;
+  b.stop.data = &b;
+  bool semaphore = uv_sem_init(&b.ready, 0) == 0;
+  bool async = semaphore && uv_async_init(&b.loop, &b.stop, on_stop) == 0;
+  if (!async || uv_thread_create(&b.thread, thread_main, &b) != 0) {
+    if (async) uv_close(reinterpret_cast<uv_handle_t *>(&b.stop), nullptr);
+    uv_run(&b.loop, UV_RUN_DEFAULT);
+    uv_loop_close(&b.loop);
+    if (semaphore) uv_sem_destroy(&b.ready);
+    return false;
+  }
+  uv_sem_wait(&b.ready);
+  b.started = b.cluster != nullptr;
+  if (!b.started) release(b);
+  return b.started;
+}
+
+double embedded_cpu_s(const embedded_broker &b) {
+  clockid_t clock;
+  timespec t;
+  if (pthread_getcpuclockid(b.thread, &clock) != 0 || clock_gettime(clock, &t) != 0)
+    return 0;
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+}
+
+void embedded_stop(embedded_broker &b) {
+  if (!b.started) return;
+  b.started = false;
+  uv_async_send(&b.stop);
+  release(b);
+}
+
+}  // namespace perf
