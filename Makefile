@@ -41,7 +41,7 @@ check: ## every test: unit, scripted broker, real broker, samples, ABI
 
 unit: ## the tests that need no broker
 	$(call build,$(BUILD),,tests)
-	$(call tests,$(BUILD),^(unit|client|sim|oom)$$)
+	$(call tests,$(BUILD),^(unit|client|sim|oom|bench)$$)
 
 plain: ## the tests that need no broker, in a build that has no compression but gzip
 	$(call build,$(BUILD)-plain,$(no_libraries),tests)
@@ -104,6 +104,11 @@ bench: ## benchmarks against the ceiling of this machine and broker
 	$(call build,$(BUILD))
 	$(with_broker) bench/run.sh $(BUILD)
 
+bench-instructions: ## counts the client's instructions per message; needs no broker
+	@test/tools/deps build test bench callgrind
+	$(call build,$(BUILD),,rstream-perf)
+	bench/instructions.sh $(BUILD)
+
 abi-update: ## writes down the exported symbols and struct layouts as they are now
 	$(call build,$(BUILD))
 	BUILD=$(BUILD) test/abi/symbols --update
@@ -130,7 +135,7 @@ clean: ## removes what was built
 	rm -rf $(BUILD) $(BUILD)-plain $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: all deps demo check unit plain sim integration fuzz fuzz-record asan tsan lint format bench \
-  abi-update install docs broker-up broker-down clean help
+  bench-instructions abi-update install docs broker-up broker-down clean help
