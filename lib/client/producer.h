@@ -223,9 +223,12 @@ template <send_way way>
   return true;
 }
 
-// True when the message was taken; else producer_send() decides.
-[[nodiscard]] inline bool producer_send_fast(producer *p, const void *body,
-                                             size_t body_size, uint64_t *id) {
+// True when the message was taken; else producer_send() decides. With a second caller the
+// compiler would make a call of it, at 18 of 96 instructions per message.
+[[nodiscard, gnu::always_inline]] inline bool producer_send_fast(producer *p,
+                                                                 const void *body,
+                                                                 size_t body_size,
+                                                                 uint64_t *id) {
   switch (p->way) {
   case send_way::raw: return producer_try_put<send_way::raw>(p, body, body_size, id);
   case send_way::amqp: return producer_try_put<send_way::amqp>(p, body, body_size, id);
