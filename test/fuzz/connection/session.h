@@ -112,9 +112,14 @@ struct request {
   int answers = 0;
 };
 
+struct seen_message {
+  uint64_t offset;
+  uint64_t sum;  // of its body
+};
+
 struct held_chunk {
   rstream_chunk *chunk;
-  uint64_t sum;
+  std::vector<seen_message> seen;
 };
 
 enum class damage : uint8_t {
@@ -142,6 +147,7 @@ struct session {
   sim::simulation world;
   sim::carried_cluster brokers;
   sim::counted_memory memory;
+  bool memory_was_short = false;
   sim::host_source source = {};
   uint64_t events_left = 10000;  // before the end is begun
 
