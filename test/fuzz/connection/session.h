@@ -149,7 +149,7 @@ struct session {
   sim::counted_memory memory;
   bool memory_was_short = false;
   sim::host_source source = {};
-  uint64_t events_left = 10000;  // before the end is begun
+  uint64_t events_left = 4000;  // before the end is begun
 
   // The application.
   rstream_env *env = nullptr;
