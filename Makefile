@@ -41,6 +41,14 @@ check: ## every test: unit, scripted broker, real broker, samples, ABI
 	$(call build,$(BUILD))
 	$(with_broker) $(call tests,$(BUILD))
 
+PEERS ?= js pika proton codec
+interop: ## our library against clients others wrote, over a real broker: [PEERS="js pika proton codec"]
+	@test/tools/deps build test interop
+	@$(broker_ready)
+	$(call build,$(BUILD),,rstream-interop)
+	$(if $(filter js,$(PEERS)),test/interop/install $(BUILD))
+	$(with_broker) test/interop/run $(BUILD) $(PEERS)
+
 unit: ## the tests that need no broker
 	$(call build,$(BUILD),,tests)
 	$(call tests,$(BUILD),^(unit|client|sim|oom|bench)$$)
@@ -139,5 +147,5 @@ clean: ## removes what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all deps demo check unit plain sim integration fuzz fuzz-record asan tsan lint format bench \
-  bench-instructions abi-update install docs broker-up broker-down clean help
+.PHONY: all deps demo check interop unit plain sim integration fuzz fuzz-record asan tsan lint format \
+  bench bench-instructions abi-update install docs broker-up broker-down clean help

@@ -1,0 +1,32 @@
+// Our side of `make interop`: publishes a manifest to a stream, or prints what it reads
+// from one.
+//
+//   rstream-interop create|delete URI STREAM
+//   rstream-interop publish URI STREAM raw|amqp plain|none|gzip < manifest
+//   rstream-interop consume URI STREAM COUNT raw|amqp           > manifest
+//
+// raw: the body is the message as it is stored, byte for byte.
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "session.h"
+
+int main(int argc, char **argv) {
+  const char *verb = argc > 3 ? argv[1] : "";
+  if (argc == 4 && strcmp(verb, "create") == 0) {
+    interop::create_stream(argv[2], argv[3]);
+  } else if (argc == 4 && strcmp(verb, "delete") == 0) {
+    interop::delete_stream(argv[2], argv[3]);
+  } else if (argc == 6 && strcmp(verb, "publish") == 0) {
+    interop::publish(argv[2], argv[3], argv[4], argv[5]);
+  } else if (argc == 6 && strcmp(verb, "consume") == 0) {
+    interop::consume(argv[2], argv[3], strtoull(argv[4], nullptr, 10), argv[5]);
+  } else {
+    fprintf(stderr,
+            "usage: rstream-interop create|delete|publish|consume URI STREAM ...\n");
+    return 2;
+  }
+  return 0;
+}

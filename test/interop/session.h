@@ -1,0 +1,34 @@
+#pragma once
+
+// An environment and the loop it brings, as a program without a loop of its own uses
+// them.
+
+#include <rstream/rstream.h>
+
+namespace interop {
+
+// Says why and ends the program: what it would go on with is not there.
+[[noreturn]] void fail(const char *what, const char *why);
+
+// Fails unless `status` is 0.
+void check(int status, const char *what);
+
+rstream_env *session_open(const char *uri);
+void session_close(rstream_env *env);
+
+// Lets things happen until `done` is true.
+template <typename Condition>
+void run_until(rstream_env *env, Condition done) {
+  while (!done()) check(rstream_env_run(env, -1), "running");
+}
+
+void create_stream(const char *uri, const char *stream);
+void delete_stream(const char *uri, const char *stream);
+
+// Publishes the manifest on standard input.
+void publish(const char *uri, const char *stream, const char *codec, const char *form);
+
+// Prints the manifest of the first `count` messages.
+void consume(const char *uri, const char *stream, size_t count, const char *codec);
+
+}  // namespace interop
