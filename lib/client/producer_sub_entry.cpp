@@ -32,13 +32,13 @@ uint64_t worst_entry(const producer *p, uint8_t compression, uint64_t bytes) {
 // How many bytes of messages are sure to fit so many when packed.
 uint64_t unpacked_room(const producer *p, uint8_t compression, uint64_t room) {
   uint64_t bytes = room;
-  for (;;) {
+  while (bytes > 0) {
     uint64_t bound = packed_bound(p, compression, bytes);
-    if (bound <= room) return bytes;
-    uint64_t excess = bound - room;
-    if (excess >= bytes) return 0;
-    bytes -= excess;
+    if (bound <= room) break;
+    uint64_t half = (bytes + 1) / 2;  // a bound may be more than twice the bytes
+    bytes -= bound - room < half ? bound - room : half;
   }
+  return bytes;
 }
 
 // Packs messages to where they stay. Returns their size there.

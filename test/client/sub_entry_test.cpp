@@ -103,6 +103,28 @@ TEST_F(sub_entry, gzip_packs_them) {
   expect_idle();
 }
 
+// Snappy's library asks for more than twice the bytes.
+TEST_F(sub_entry, a_compression_that_may_need_much_room_still_packs_many) {
+  rstream_producer_options o = batches_of(50, static_cast<rstream_compression>(5));
+  rstream_compressor c;
+  rstream_compressor_init(&c);
+  c.compression = 5;
+  c.bound = [](size_t size, void *) { return 3 * size + 100; };
+  c.compress = [](const uint8_t *raw, size_t size, uint8_t *to, size_t, void *) {
+    memcpy(to, raw, size);
+    return static_cast<ptrdiff_t>(size);
+  };
+  c.decompress = c.compress;
+  ASSERT_EQ(rstream_env_register_compressor(env, &c), 0);
+  cluster().options.verify_entries = false;
+  open(o);
+  for (int i = 0; i < 100; i++) send(p, "x");
+  ASSERT_TRUE(wait_for(100));
+  EXPECT_EQ(entries.substr(0, 7), "5:50@50");
+  EXPECT_EQ(std::count(entries.begin(), entries.end(), '@'), 2);
+  expect_idle();
+}
+
 TEST_F(sub_entry, a_message_larger_than_a_slab_gets_room) {
   open(batches_of(3, RSTREAM_COMPRESSION_GZIP));
   std::string large(300000, 'x');
