@@ -70,6 +70,8 @@ std::string broker_eval(const std::string &expression) {
   return broker_tool("eval n1 " + quoted(expression));
 }
 
+std::string broker_log() { return broker_tool("log n1 | xargs cat"); }
+
 broker_stopped::broker_stopped() { broker_tool("stop n1"); }
 broker_stopped::~broker_stopped() { broker_tool("cont n1"); }
 

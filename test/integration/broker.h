@@ -17,6 +17,9 @@ bool broker_can_be_disturbed();
 // Evaluates an Erlang expression on the broker; its value as text. Takes some 20 ms.
 std::string broker_eval(const std::string &expression);
 
+// What its log says so far.
+std::string broker_log();
+
 // Erlang: the processes of the stream connections of environments named `name`; what a
 // connection is for follows the name.
 std::string connections_named(const std::string &name);

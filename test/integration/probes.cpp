@@ -15,6 +15,12 @@ constexpr int no_outcome = 1;
 std::set<producer_probe *> producers;
 std::set<consumer_probe *> consumers;
 
+size_t index_of(const producer_probe &p, uint64_t id) {
+  if (p.given_ids.empty()) return id - 1;
+  auto found = p.given_ids.find(id);
+  return found == p.given_ids.end() ? SIZE_MAX : found->second;
+}
+
 void on_confirm(rstream_producer *handle, const rstream_confirms *confirms, void *user) {
   auto *p = static_cast<producer_probe *>(user);
   EXPECT_EQ(handle, p->handle);
@@ -22,7 +28,7 @@ void on_confirm(rstream_producer *handle, const rstream_confirms *confirms, void
   EXPECT_GT(confirms->count, 0u);
   p->confirm_calls++;
   for (size_t i = 0; i < confirms->count; i++) {
-    uint64_t index = confirms->ids[i] - 1;
+    size_t index = index_of(*p, confirms->ids[i]);
     if (index >= p->outcomes.size()) {
       ADD_FAILURE() << "an outcome for id " << confirms->ids[i] << " of "
                     << p->outcomes.size();
@@ -106,6 +112,14 @@ fixed_body body_of(uint64_t number) {
   return body;
 }
 
+rstream_message message_of(std::string_view body) {
+  rstream_message m;
+  rstream_message_init(&m);
+  m.body = body.data();
+  m.body_size = body.size();
+  return m;
+}
+
 std::string text_of(const rstream_message_view *message) {
   return {reinterpret_cast<const char *>(message->body), message->body_size};
 }
@@ -176,11 +190,32 @@ int producer_probe::open(
 int producer_probe::send(const void *body, size_t size) {
   uint64_t id = 0;
   int rc = rstream_producer_send_bytes(handle, body, size, &id);
+  if (rc == 0) took(id, 1);
+  return rc;
+}
+
+int producer_probe::send(const rstream_message &message) {
+  uint64_t id = 0;
+  int rc = rstream_producer_send(handle, &message, &id);
   if (rc < 0) return rc;
-  sent++;
-  EXPECT_EQ(id, sent);
-  outcomes.push_back(no_outcome);
+  if (message.publishing_id) {
+    EXPECT_EQ(id, message.publishing_id);
+    took_given(id);
+  } else {
+    took(id, 1);
+  }
   return 0;
+}
+
+void producer_probe::took(uint64_t first_id, size_t count) {
+  EXPECT_EQ(first_id, sent + 1);
+  sent += count;
+  outcomes.resize(sent, no_outcome);
+}
+
+void producer_probe::took_given(uint64_t id) {
+  EXPECT_TRUE(given_ids.insert({id, outcomes.size()}).second) << id;
+  took(sent + 1, 1);
 }
 
 int producer_probe::send_number(uint64_t number) {

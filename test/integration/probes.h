@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rstream/rstream.h"
@@ -20,14 +21,17 @@ struct fixed_body {
 };
 // "message 42", the body of number 42.
 fixed_body body_of(uint64_t number);
+// A message of that body, which is borrowed.
+rstream_message message_of(std::string_view body);
 std::string text_of(const rstream_message_view *message);
 
 struct producer_probe {
   rstream_env *env = nullptr;
   rstream_producer *handle = nullptr;
 
-  std::vector<int> outcomes;          // by id - 1; 1 when there is none yet
-  std::map<int, uint64_t> by_status;  // outcomes by status
+  std::vector<int> outcomes;             // in the order sent; 1 when there is none yet
+  std::map<uint64_t, size_t> given_ids;  // where in there, with ids_given
+  std::map<int, uint64_t> by_status;     // outcomes by status
   uint64_t sent = 0;
   uint64_t told = 0;  // outcomes
   uint64_t confirm_calls = 0;
@@ -56,6 +60,10 @@ struct producer_probe {
   int send(const void *body, size_t size);
   int send(const std::string &body) { return send(body.data(), body.size()); }
   int send_number(uint64_t number);
+  int send(const rstream_message &message);
+  // So many were accepted by some other call, from this id on.
+  void took(uint64_t first_id, size_t count);
+  void took_given(uint64_t id);
   int close();
   int close_within(uint32_t timeout_ms);
 
