@@ -330,7 +330,7 @@ void stream_fill(stream &s, uint64_t count, wire::bytes body);
 // Stores many that differ, in chunks as large as may be: `write` makes the body of each.
 void stream_append_many(stream &s, uint64_t count, size_t body_bytes,
                         const std::function<void(uint64_t index, uint8_t *body)> &write);
-// Every message stored, sub-entries expanded when uncompressed; for checks.
+// Every message stored, sub-entries unpacked; for checks.
 void stream_each(const stream &s,
                  const std::function<void(uint64_t offset, wire::bytes body)> &f);
 

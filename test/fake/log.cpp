@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "codec/compression.h"
 #include "codec/crc32.h"
 #include "fake/internal.h"
 
@@ -296,8 +297,35 @@ void stream_fill(stream &s, uint64_t count, wire::bytes body) {
   commit_when_due(s);
 }
 
+namespace {
+
+// Unpacks what a chunk has compressed.
+struct unpacking {
+  slab_pool *pool = slab_pool_create(memory_functions_default());
+  compression_set *set = compression_set_create(pool);
+  std::vector<uint8_t> bytes;
+
+  ~unpacking() {
+    compression_set_unref(set);
+    slab_pool_leave(pool);
+  }
+  void enter(chunk_cursor &cursor, const chunk_gap &packed) {
+    sub_entry_header header = load_sub_entry(packed.bytes.data());
+    bytes.resize(header.uncompressed_bytes);
+    wire::bytes data = packed.bytes.subspan(sub_entry_header_bytes);
+    bool known = compression_available(*set, header.compression) && !bytes.empty();
+    if (known && compression_unpack(*set, header.compression, data, bytes) ==
+                     unpack_result::done) {
+      chunk_enter(cursor, packed, bytes);
+    }
+  }
+};
+
+}  // namespace
+
 void stream_each(const stream &s,
                  const std::function<void(uint64_t offset, wire::bytes body)> &f) {
+  unpacking packed;
   for (const chunk &ch : s.log) {
     chunk_header h;
     wire::bytes entries(ch.data, ch.data_bytes);
@@ -311,6 +339,7 @@ void stream_each(const stream &s,
       chunk_step step = chunk_next(cursor, record, gap);
       if (step == chunk_step::end) break;
       if (step == chunk_step::record) f(record.offset, {record.data, record.size});
+      if (step == chunk_step::packed) packed.enter(cursor, gap);
     }
   }
 }

@@ -12,11 +12,6 @@ namespace {
 producer_model &producer_at(void *user) { return *static_cast<producer_model *>(user); }
 consumer_model &consumer_at(void *user) { return *static_cast<consumer_model *>(user); }
 
-template <class T>
-T pick(run &r, std::initializer_list<T> values) {
-  return values.begin()[random_below(r.chance, values.size())];
-}
-
 // ---- producers
 
 void on_confirm(rstream_producer *, const rstream_confirms *confirms, void *user) {
@@ -30,9 +25,9 @@ void on_writable(rstream_producer *, void *user) {
   producer_model &m = producer_at(user);
   run &r = *m.r;
   check_callback(r, m.env, "on_writable");
-  SIM_CHECK(r, m.wants_writable && !m.closing && !m.ended,
+  SIM_CHECK(r, (m.wants_writable || m.may_be_writable) && !m.closing && !m.ended,
             "producer %u: on_writable, unasked", m.serial);
-  m.wants_writable = false;
+  m.wants_writable = m.may_be_writable = false;
   if (m.p && random_chance(r.chance, 500)) send_some(m, 3);
   maybe_act(r);
 }
@@ -47,11 +42,15 @@ void on_producer_state(rstream_producer *p, const rstream_state *state, void *us
     SIM_CHECK(r, !m.opened, "producer %u: open twice", m.serial);
     m.opened = true;
     m.id_base = rstream_producer_id_base(p);
+    uint64_t stored = rstream_producer_stored_sequence(p);
+    SIM_CHECK(r, m.id_base == (m.options.ids_given ? 0 : stored),
+              "producer %u: id base %" PRIu64 ", stored were %" PRIu64, m.serial,
+              m.id_base, stored);
     if (!m.name.empty() && r.streams[m.stream].stable) {
       uint64_t before = r.names[m.name];
-      SIM_CHECK(r, m.id_base >= before,
-                "producer %u: its ids begin at %" PRIu64 ", confirmed were %" PRIu64,
-                m.serial, m.id_base, before);
+      SIM_CHECK(r, stored >= before,
+                "producer %u: stored is %" PRIu64 ", confirmed were %" PRIu64, m.serial,
+                stored, before);
     }
   } else {
     SIM_CHECK(r, state->state == RSTREAM_STATE_CLOSED && state->reason < 0,
@@ -118,20 +117,6 @@ bool name_is_settled(const run &r, const std::string &name) {
   return std::all_of(r.producers.begin(), r.producers.end(), [&](const auto &m) {
     return m->name != name || (m->closed && !m->ended && m->settled == m->confirmed);
   });
-}
-
-void draw_producer_options(run &r, rstream_producer_options &o) {
-  o.max_messages_in_flight = pick<uint32_t>(r, {0, 0, 1, 2, 10, 100});
-  o.max_bytes_in_flight = pick<uint64_t>(r, {0, 0, 0, 2000});
-  o.max_batch_messages = pick<uint32_t>(r, {0, 0, 1, 5});
-  o.max_batch_bytes = pick<uint32_t>(r, {0, 0, 256, 4096});
-  o.linger_ms = pick<uint32_t>(r, {0, 0, 1, 20});
-  o.close_timeout_ms = pick<uint32_t>(r, {0, 1000, 20});
-}
-
-// It may have ended, and be telling outcomes first.
-bool is_over(const producer_model &m) {
-  return m.ended || m.closing || rstream_producer_state(m.p) == RSTREAM_STATE_CLOSED;
 }
 
 // ---- consumers
@@ -267,6 +252,8 @@ env_model *open_env(run &r) {
   o.connect_timeout_ms = pick<uint32_t>(r, {500, 2000, 10000});
   o.max_frame_bytes = pick<uint32_t>(r, {0, 0, 1024, 70000});
   o.max_producers_per_connection = pick<uint16_t>(r, {0, 1, 2});
+  o.max_bytes_in_flight = pick<uint64_t>(r, {0, 0, 0, 3000, 20000});
+  m->has_budget = o.max_bytes_in_flight > 0;
   o.max_consumers_per_connection = pick<uint16_t>(r, {0, 1, 2});
   if (random_chance(r.chance, 30)) {
     o.password = "wrong";
@@ -326,6 +313,7 @@ void open_producer(env_model &env) {
     o.name = m->name.c_str();
     r.names.try_emplace(m->name, 0);
   }
+  m->last_given = m->name.empty() ? 0 : r.names[m->name];
   o.on_confirm = on_confirm;
   o.on_writable = on_writable;
   o.on_state = on_producer_state;
@@ -341,38 +329,6 @@ void open_producer(env_model &env) {
   SIM_CHECK(r, rc == 0 || rc == RSTREAM_ECLOSED, "can't open a producer: %s",
             rstream_error_text(rc));
   r.report.producers++;
-}
-
-void send_some(producer_model &m, uint32_t count) {
-  run &r = *m.r;
-  std::vector<uint8_t> body;
-  for (uint32_t i = 0; i < count && m.p; i++) {
-    size_t bytes = random_below(r.chance, r.p.body_bytes_max + 1);
-    if (random_chance(r.chance, 20)) bytes *= 20;
-    auto id = static_cast<uint32_t>(m.messages.size() + 1);
-    fill_body(body, m.serial, id, bytes);
-    uint64_t given = 0;
-    calling inside(r);
-    int rc = rstream_producer_send_bytes(m.p, body.data(), body.size(), &given);
-    if (rc == 0) {
-      SIM_CHECK(r, given == id, "producer %u: message %u got id %" PRIu64, m.serial, id,
-                given);
-      m.messages.push_back({static_cast<uint32_t>(body.size())});
-      r.report.messages_accepted++;
-      continue;
-    }
-    if (rc == RSTREAM_EAGAIN) {
-      SIM_CHECK(r, m.messages.size() > m.settled,
-                "producer %u: EAGAIN with nothing in flight", m.serial);
-      m.wants_writable = true;
-      r.report.windows_filled++;
-      return;
-    }
-    bool ended = rc == RSTREAM_ECLOSED && is_over(m);
-    SIM_CHECK(r, ended || rc == RSTREAM_EMSGSIZE, "producer %u: sending: %s", m.serial,
-              rstream_error_text(rc));
-    if (ended) return;
-  }
 }
 
 void flush_producer(producer_model &m) {

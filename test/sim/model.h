@@ -3,6 +3,7 @@
 // What a run remembers of everything the application did and was told, and the promises
 // that are checked against it.
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -42,7 +43,11 @@ constexpr int no_outcome = 1;
 
 struct message_model {
   uint32_t body_bytes;
+  uint64_t told_id = 0;  // what the application knows it by
+  bool amqp = false;     // stored as an AMQP 1.0 message
+  bool has_completion = false;
   int outcome = no_outcome;
+  int completion = no_outcome;  // what its own callback was told
 };
 
 struct producer_model {
@@ -53,10 +58,11 @@ struct producer_model {
   std::string name;
   rstream_producer *p = nullptr;  // nullptr: not to be used any more
   rstream_producer_options options = {};
-  std::vector<message_model> messages;  // by id, from 1
+  std::vector<message_model> messages;  // in the order sent
   uint64_t settled = 0;
   uint64_t confirmed = 0;
   uint64_t highest_confirmed = 0;
+  uint64_t last_given = 0;  // publishing id, with ids_given
   uint64_t id_base = 0;
   bool opened = false;
   bool ended = false;  // told the state CLOSED
@@ -64,6 +70,7 @@ struct producer_model {
   bool closed = false;  // gone
   bool tells_closed = false;
   bool wants_writable = false;
+  bool may_be_writable = false;  // it may have been refused for a full window
   uint32_t flushes = 0;
 };
 
@@ -114,6 +121,15 @@ struct request_model {
   bool refused = false;
 };
 
+// What a message's own callback is called with.
+struct completion_model {
+  producer_model *producer;
+  uint32_t number;  // of the message, from 1
+};
+
+// Messages sent as one array.
+constexpr uint32_t largest_array = 6;
+
 struct counted_memory {
   uint64_t blocks = 0;
   uint64_t calls = 0;
@@ -131,6 +147,7 @@ struct env_model {
   bool closing = false;
   bool closed = false;
   bool refused = false;  // its password is wrong
+  bool has_budget = false;
 };
 
 enum class phase : uint8_t { acting, settling, closing, done };
@@ -146,6 +163,7 @@ struct run {
   std::vector<std::unique_ptr<consumer_model>> consumers;
   std::vector<std::unique_ptr<request_model>> requests;
   std::vector<std::unique_ptr<flush_model>> flushes;
+  std::deque<completion_model> completions;
   std::vector<std::unique_ptr<held_chunk>> held;
   std::map<std::string, uint64_t>
       names;  // of producers, free again: highest publishing id
@@ -174,6 +192,11 @@ struct calling {
 
 fake::stream *broker_stream(run &r, size_t stream);
 
+template <class T>
+T pick(run &r, std::initializer_list<T> values) {
+  return values.begin()[random_below(r.chance, values.size())];
+}
+
 // ---- promises.cpp: what is checked when something is told, and at the end
 
 void check_callback(run &r, const env_model *env, const char *what);
@@ -182,6 +205,7 @@ record check_body(run &r, uint64_t offset, const uint8_t *body, size_t size);
 void fill_body(std::vector<uint8_t> &body, uint32_t serial, uint32_t id, size_t size);
 void check_message(consumer_model &m, const rstream_message_view &view);
 void check_outcomes(producer_model &m, const rstream_confirms &confirms);
+void check_completion(const completion_model &c, uint64_t id, int status);
 void check_producer_closed(producer_model &m, int status);
 void check_env_closed(env_model &m);
 void check_held(run &r, held_chunk &h);
@@ -197,12 +221,18 @@ void check_at_end(run &r);
 env_model *open_env(run &r);
 void close_env(env_model &m);
 void open_producer(env_model &env);
-void send_some(producer_model &m, uint32_t count);
 void flush_producer(producer_model &m);
 void close_producer(producer_model &m);
 void open_consumer(env_model &env);
 void close_consumer(consumer_model &m);
 void release_held(run &r, size_t index);
+
+// ---- publishing.cpp: in every way
+
+void draw_producer_options(run &r, rstream_producer_options &o);
+void send_some(producer_model &m, uint32_t count);
+// It may have ended, and be telling outcomes first.
+bool is_over(const producer_model &m);
 
 // ---- requests.cpp
 

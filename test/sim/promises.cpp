@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "client/env.h"
+#include "codec/amqp_decode.h"
 #include "sim/model.h"
 
 namespace rstream::sim {
@@ -27,6 +29,13 @@ bool first_is_plausible(const consumer_model &m, uint64_t offset) {
 // Where it stands when nothing came yet.
 uint64_t position(const consumer_model &m) { return m.any ? m.next : m.highest; }
 
+message_model *message_by_id(producer_model &m, uint64_t id) {
+  auto found = std::lower_bound(
+      m.messages.begin(), m.messages.end(), id,
+      [](const message_model &message, uint64_t x) { return message.told_id < x; });
+  return found != m.messages.end() && found->told_id == id ? &*found : nullptr;
+}
+
 struct stored {
   std::vector<record> by_offset;
   std::map<uint32_t, std::vector<uint32_t>> by_producer;
@@ -44,6 +53,17 @@ stored read_stream(run &r, const fake::stream &s) {
   return all;
 }
 
+// The body that was sent, of a message as it is stored.
+wire::bytes sent_body(wire::bytes stored, bool &amqp) {
+  amqp = stored.size() > 2 && stored[0] == 0 && stored[1] == 0x53 && stored[2] >= 0x70;
+  return amqp ? amqp_body_of(stored).content : stored;
+}
+
+// Outcomes the library gives before anything was sent.
+bool was_never_sent(int status) {
+  return status == RSTREAM_EMSGSIZE || status == RSTREAM_ENOTSUP;
+}
+
 void check_stored(run &r, const producer_model &m, const std::vector<uint32_t> &ids) {
   std::vector<uint32_t> times(m.messages.size() + 1, 0);
   uint32_t last = 0;
@@ -59,8 +79,10 @@ void check_stored(run &r, const producer_model &m, const std::vector<uint32_t> &
     SIM_CHECK(r, outcome != 0 || times[id] == 1,
               "producer %u (%s): confirmed message %u is stored %u times", m.serial,
               m.name.empty() ? "unnamed" : m.name.c_str(), id, times[id]);
-    SIM_CHECK(r, !is_broker_refusal(outcome) || times[id] == 0,
-              "producer %u: message %u, refused by the broker, is stored", m.serial, id);
+    bool refused = is_broker_refusal(outcome) || was_never_sent(outcome);
+    SIM_CHECK(r, !refused || times[id] == 0,
+              "producer %u: message %u, refused with %d, is stored", m.serial, id,
+              outcome);
     SIM_CHECK(r, times[id] <= 1, "producer %u: message %u is stored %u times", m.serial,
               id, times[id]);
   }
@@ -99,9 +121,17 @@ bool open_and_alive(bool opened, bool ended, bool closing) {
 bool producers_settled(run &r, std::string &why) {
   for (const auto &m : r.producers) {
     if (!m->p || m->ended || m->closing) continue;
-    if (m->opened && m->settled == m->messages.size()) continue;
+    bool outcomes = m->settled == m->messages.size();
+    if (m->opened && outcomes && !m->wants_writable) continue;
     why = "producer " + std::to_string(m->serial) +
-          (m->opened ? " waits for outcomes" : " is still opening");
+          (!m->opened ? " is still opening"
+           : outcomes ? " waits for on_writable"
+                      : " waits for outcomes");
+    return false;
+  }
+  for (const auto &m : r.envs) {
+    if (!m->env || m->closing || m->env->bytes_in_flight == 0) continue;
+    why = m->name + " has some of its budget in use";
     return false;
   }
   return true;
@@ -133,11 +163,15 @@ void check_producer_now(run &r, producer_model &m) {
   SIM_CHECK(r, stats.messages_in_flight == m.messages.size() - m.settled,
             "producer %u: in flight is wrong", m.serial);
   SIM_CHECK(r,
-            stats.messages_in_flight <= m.options.max_messages_in_flight ||
+            stats.messages_in_flight <=
+                    std::max(m.options.max_messages_in_flight, largest_array) ||
                 !m.options.max_messages_in_flight,
             "producer %u: its window is exceeded", m.serial);
-  bool owed =
-      m.wants_writable && m.settled == m.messages.size() && !m.ended && !m.closing;
+  SIM_CHECK(r, stats.messages_in_flight > 0 || stats.bytes_in_flight == 0,
+            "producer %u: %" PRIu64 " bytes in flight are of no message", m.serial,
+            stats.bytes_in_flight);
+  bool owed = m.wants_writable && m.settled == m.messages.size() && !m.ended &&
+              !m.closing && !m.env->has_budget;
   SIM_CHECK(r, !owed, "producer %u: on_writable did not come", m.serial);
   if (m.opened) m.id_base = rstream_producer_id_base(m.p);
 }
@@ -211,15 +245,20 @@ void fill_body(std::vector<uint8_t> &body, uint32_t serial, uint32_t id, size_t 
     body[i] = filling(serial, id, i);
 }
 
-record check_body(run &r, uint64_t offset, const uint8_t *body, size_t size) {
+record check_body(run &r, uint64_t offset, const uint8_t *stored, size_t stored_size) {
   record what = {offset, 0, 0};
+  bool amqp;
+  wire::bytes content = sent_body({stored, stored_size}, amqp);
+  const uint8_t *body = content.data();
+  size_t size = content.size();
   bool intact = size >= body_header_bytes;
   if (intact) {
     memcpy(&what.serial, body, 4);
     memcpy(&what.id, body + 4, 4);
     intact = what.serial < r.producers.size() && what.id > 0 &&
              what.id <= r.producers[what.serial]->messages.size() &&
-             size == r.producers[what.serial]->messages[what.id - 1].body_bytes;
+             size == r.producers[what.serial]->messages[what.id - 1].body_bytes &&
+             amqp == r.producers[what.serial]->messages[what.id - 1].amqp;
   }
   for (size_t i = body_header_bytes; intact && i < size; i++) {
     intact = body[i] == filling(what.serial, what.id, i);
@@ -251,6 +290,24 @@ void check_message(consumer_model &m, const rstream_message_view &view) {
   r.report.messages_consumed++;
 }
 
+void check_completion(const completion_model &c, uint64_t id, int status) {
+  producer_model &m = *c.producer;
+  run &r = *m.r;
+  SIM_CHECK(r, !m.closed && !m.ended, "producer %u: a completion after its end",
+            m.serial);
+  bool known = c.number > 0 && c.number <= m.messages.size();
+  SIM_CHECK(r, known, "producer %u: a completion of a message never sent", m.serial);
+  if (!known) return;
+  message_model &message = m.messages[c.number - 1];
+  SIM_CHECK(r, message.has_completion && message.told_id == id,
+            "producer %u: a completion with id %" PRIu64 " of message %" PRIu64, m.serial,
+            id, message.told_id);
+  SIM_CHECK(r, message.completion == no_outcome && message.outcome == no_outcome,
+            "producer %u: the completion of message %" PRIu64 " came twice or late",
+            m.serial, id);
+  message.completion = status;
+}
+
 void check_outcomes(producer_model &m, const rstream_confirms &confirms) {
   run &r = *m.r;
   SIM_CHECK(r, !m.closed, "producer %u: outcomes after on_closed", m.serial);
@@ -259,11 +316,15 @@ void check_outcomes(producer_model &m, const rstream_confirms &confirms) {
             m.serial);
   for (size_t i = 0; i < confirms.count; i++) {
     uint64_t id = confirms.ids[i];
-    bool known = id > 0 && id <= m.messages.size();
-    SIM_CHECK(r, known, "producer %u: outcome for message %" PRIu64 ", never sent",
+    message_model *found = message_by_id(m, id);
+    SIM_CHECK(r, found, "producer %u: outcome for message %" PRIu64 ", never sent",
               m.serial, id);
-    if (!known) return;
-    message_model &message = m.messages[id - 1];
+    if (!found) return;
+    message_model &message = *found;
+    int own = message.has_completion ? confirms.status : no_outcome;
+    SIM_CHECK(r, message.completion == own,
+              "producer %u: message %" PRIu64 ", outcome %d, its own callback got %d",
+              m.serial, id, confirms.status, message.completion);
     SIM_CHECK(r, message.outcome == no_outcome,
               "producer %u: message %" PRIu64 " got a second outcome %d after %d",
               m.serial, id, confirms.status, message.outcome);
