@@ -1,28 +1,55 @@
-// A chunk: header, CRC and a walk over its records, which must stay inside the bytes,
-// come in order, and together with the gaps be as many as the header says.
-#include "codec/chunk.h"
+// A chunk: header, CRC and walks over its records, which must stay inside the bytes, come
+// in order, and together with the gaps be as many as the header says. Compressed
+// sub-entries are unpacked within limits; a second walk must find the same again.
+#include "codec/unpack.h"
 #include "fuzz.h"
 
 using namespace rstream;
 
-static void walk(const chunk_header &header, wire::bytes entries) {
+static constexpr unpack_limits limits = {1u << 16, 1u << 18};
+
+// A number that stands for all that was seen.
+static uint64_t walk(const chunk_header &header, wire::bytes entries, unpacker *u,
+                     slab_pool *pool) {
   chunk_cursor cursor = chunk_cursor_of(header, entries);
   chunk_record record;
   chunk_gap gap;
   uint64_t next_offset = header.first_offset;
-  uint64_t sum = 0;
+  uint64_t seen = 0;
   for (chunk_step step; (step = chunk_next(cursor, record, gap)) != chunk_step::end;) {
+    if (step == chunk_step::packed && u) {
+      if (gap.first_offset != next_offset) abort();
+      // An empty one is passed over, with nothing to enter.
+      if (unpacker_open(*u, *pool, cursor, gap) == 0) continue;
+      if (!gap.reason) abort();
+    }
     uint64_t offset = step == chunk_step::record ? record.offset : gap.first_offset;
     if (offset != next_offset) abort();
     next_offset += step == chunk_step::record ? 1 : gap.record_count;
     if (next_offset > header.first_offset + header.record_count) abort();
     wire::bytes bytes = gap.bytes;
     if (step == chunk_step::record) bytes = {record.data, record.size};
-    for (uint8_t byte : bytes) sum += byte;
+    for (uint8_t byte : bytes) seen = seen * 31 + byte;
+    seen = seen * 31 + static_cast<uint64_t>(step);
   }
   if (next_offset != header.first_offset + header.record_count) abort();
-  volatile uint64_t used = sum;
-  (void)used;
+  return seen;
+}
+
+static void walk_unpacking(const chunk_header &header, wire::bytes entries) {
+  slab_pool *pool = slab_pool_create(memory_functions_default());
+  compression_set *set = compression_set_create(pool);
+  unpacker all, latest;
+  unpacker_start(all, *set, limits, unpack_keep::all);
+  unpacker_start(latest, *set, limits, unpack_keep::latest);
+  uint64_t first = walk(header, entries, &all, pool);
+  unpacker_rewind(all);
+  if (walk(header, entries, &all, pool) != first) abort();
+  if (walk(header, entries, &latest, pool) != first) abort();
+  unpacker_release(all);
+  unpacker_release(latest);
+  compression_set_unref(set);
+  slab_pool_leave(pool);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -32,6 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!chunk_parse(exact, header, entries)) return 0;
   volatile bool matches = chunk_crc_matches(header, entries);
   (void)matches;
-  walk(header, entries);
+  volatile uint64_t used = walk(header, entries, nullptr, nullptr);
+  (void)used;
+  walk_unpacking(header, entries);
   return 0;
 }
