@@ -2,6 +2,8 @@
 #ifndef RSTREAM_CONSUMER_H
 #define RSTREAM_CONSUMER_H
 
+#include "rstream/amqp.h"
+#include "rstream/codec.h"
 #include "rstream/env.h"
 #include "rstream/state.h"
 
@@ -30,10 +32,18 @@ typedef enum rstream_offset_type {
 /* A message as it was received. Its body is borrowed until the callback returns, or as
  * long as the chunk it came in is retained. */
 typedef struct rstream_message_view {
-  size_t struct_size; /* size of what the library filled */
-  const uint8_t *body;
+  size_t struct_size;  /* size of what the library filled */
+  const uint8_t *body; /* as the codec of the options has it; may be NULL when empty */
   size_t body_size;
-  uint64_t offset; /* in the stream */
+  uint64_t offset;        /* in the stream */
+  const uint8_t *encoded; /* the message as it is stored, borrowed likewise. With
+                             RSTREAM_CODEC_RAW this is the body; with RSTREAM_CODEC_AMQP
+                             properties and annotations are read from it, see amqp.h */
+  size_t encoded_size;
+  int status; /* 0; RSTREAM_ECODEC: with RSTREAM_CODEC_AMQP, the message is no AMQP 1.0
+                 message that can be read, and the body is all of it */
+  rstream_amqp_body_type body_type; /* what the body is: with RSTREAM_CODEC_RAW always
+                                       RSTREAM_AMQP_BODY_DATA */
 } rstream_message_view;
 
 /* One call per chunk: iterate with rstream_chunk_next(). The chunk is finished, and its
@@ -98,6 +108,11 @@ typedef struct rstream_consumer_options {
   uint16_t initial_credit; /* chunks the broker may send ahead; default 10; at most
                               32767. One goes back for each finished chunk. */
   uint8_t crc_off;         /* 1: do not verify the CRC-32 of chunks */
+  rstream_codec codec;     /* RSTREAM_CODEC_RAW (default): bodies are what is stored.
+                              RSTREAM_CODEC_AMQP: bodies are the content of the data section
+                              of AMQP 1.0 messages; of messages with another kind of body
+                              its sections as they are encoded, see body_type. One that
+                              can't be read comes all the same, with a status. */
 
   /* What compressed sub-entries may become. Above it they are not decompressed but told
    * to on_entry_error. With on_message, memory for one sub-entry at a time is held; with

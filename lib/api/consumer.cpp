@@ -30,6 +30,10 @@ int check_options(env *e, const rstream_consumer_options &o) {
   }
   if (rc == 0) rc = check_range(e, "initial_credit", o.initial_credit, 1, most_credit);
   if (rc == 0) {
+    rc = check_range(e, "codec", static_cast<uint64_t>(o.codec), RSTREAM_CODEC_RAW,
+                     RSTREAM_CODEC_AMQP);
+  }
+  if (rc == 0) {
     rc = check_range(e, "max_sub_entry_bytes", o.max_sub_entry_bytes, 1,
                      most_sub_entry_bytes);
   }

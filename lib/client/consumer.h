@@ -2,6 +2,7 @@
 
 #include "client/connections.h"
 #include "client/stream_lookup.h"
+#include "codec/amqp_decode.h"
 #include "codec/unpack.h"
 #include "rstream/consumer.h"
 
@@ -35,6 +36,7 @@ struct rstream_chunk {
   rstream::wire::bytes entries{};
   uint64_t committed_offset = 0;
   uint64_t skip_below = 0;  // offsets the application did not ask for
+  rstream_codec codec = RSTREAM_CODEC_RAW;
   rstream::chunk_cursor cursor;
   rstream::unpacker unpacker;  // its set has a reference of this chunk
   rstream_message_view view = {};
@@ -80,6 +82,22 @@ inline consumer *consumer_of(member &m) {
 [[nodiscard]] int consumer_close(consumer *c, rstream_consumer_closed_cb on_closed);
 [[nodiscard]] int consumer_store_offset(consumer *c, uint64_t offset);
 rstream_handle_state consumer_state(const consumer *c);
+
+// What the application sees of a message. `view` was set to zeroes once; it serves for
+// one message after the other.
+inline void consumer_fill_view(rstream_message_view &view, const chunk_record &record,
+                               rstream_codec codec) {
+  view.struct_size = sizeof view;
+  view.offset = record.offset;
+  view.encoded = view.body = record.data;
+  view.encoded_size = view.body_size = record.size;
+  if (codec == RSTREAM_CODEC_RAW) return;
+  amqp_body body = amqp_body_of({record.data, record.size});
+  view.body = body.content.data();
+  view.body_size = body.content.size();
+  view.status = body.status;
+  view.body_type = body.type;
+}
 
 // From the connection.
 void consumer_connected(consumer *c);

@@ -51,8 +51,8 @@ void deliver_messages(consumer *c, const chunk_header &header, wire::bytes entri
   void *user = c->options.user;
   uint64_t skip_below = c->skip_below;
   uint64_t handed_out = 0;
-  rstream_message_view view;
-  view.struct_size = sizeof view;
+  rstream_message_view view{};
+  rstream_codec codec = c->options.codec;
   unpacker u;
   unpacker_start(u, *c->env->compression, limits_of(c), unpack_keep::latest);
   for (;;) {
@@ -62,9 +62,7 @@ void deliver_messages(consumer *c, const chunk_header &header, wire::bytes entri
         c->stats.messages_filtered++;
         continue;
       }
-      view.body = record.data;
-      view.body_size = record.size;
-      view.offset = record.offset;
+      consumer_fill_view(view, record, codec);
       handed_out++;
       on_message(c, &view, user);
     } else if (step == chunk_step::packed) {
@@ -112,6 +110,7 @@ bool deliver_chunk(consumer *c, const wire::deliver &frame, slab *owner,
   chunk->entries = entries;
   chunk->committed_offset = frame.committed_chunk_id;
   chunk->skip_below = c->skip_below;
+  chunk->codec = c->options.codec;
   chunk->cursor = chunk_cursor_of(header, entries);
   compression_set_ref(c->env->compression);
   unpacker_start(chunk->unpacker, *c->env->compression, limits_of(c), unpack_keep::all);
@@ -206,7 +205,7 @@ const rstream_message_view *chunk_handle_next(rstream_chunk *chunk) {
       continue;
     }
     if (record.offset < chunk->skip_below) continue;
-    chunk->view = {sizeof chunk->view, record.data, record.size, record.offset};
+    consumer_fill_view(chunk->view, record, chunk->codec);
     return &chunk->view;
   }
 }
