@@ -144,6 +144,10 @@ bool recut_sub_entry(recut &r, uint64_t id, const batch_entry &entry) {
 
 // ---- a frame
 
+bool is_sub_entry(const batch *b, const batch_entry &entry) {
+  return b->version == 1 && (entry.begin[8] & wire::sub_batch_bit);
+}
+
 // Room for the worst case, a frame of its own for each message that may need one.
 uint64_t recut_space(const producer *p, const batch *b) {
   constexpr uint64_t frame_overhead =
@@ -154,16 +158,12 @@ uint64_t recut_space(const producer *p, const batch *b) {
   while (walk.next(entry)) {
     if (fits_limit(p, entry.bytes)) {
       bytes += entry.bytes + frame_overhead + 2 * batch_bits_bytes(entry.messages);
-    } else if (b->sub_entries) {
+    } else if (is_sub_entry(b, entry)) {
       bytes += parts_of(entry).uncompressed_bytes +
                entry.messages * (frame_overhead + wire::publish_sub_batch_overhead);
     }
   }
   return bytes;
-}
-
-bool is_sub_entry(const batch *b, const batch_entry &entry) {
-  return b->version == 1 && (entry.begin[8] & wire::sub_batch_bit);
 }
 
 bool recut_entry(recut &r, uint64_t id, const batch_entry &entry) {

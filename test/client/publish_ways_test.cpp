@@ -490,6 +490,27 @@ TEST_F(publish_ways, the_budget_of_the_environment_bounds_all_its_producers) {
 
 // ---- frames made before the broker told its limit
 
+// A frame of sub-entries has plain messages too; found by fuzzing, which saw one of them
+// taken for a sub-entry of hundreds of megabytes.
+TEST_F(publish_ways, a_message_too_large_beside_a_sub_entry_costs_nothing_but_itself) {
+  cluster().options.frame_max = 400;
+  ASSERT_NO_FATAL_FAILURE(watch());
+  rstream_producer_options o = producer_options();
+  ASSERT_EQ(rstream_producer_open(&p, env, &o), 0);
+  std::vector<rstream_message> two(2, message("a"));
+  ASSERT_EQ(rstream_producer_send_sub_entry(p, two.data(), 2, RSTREAM_COMPRESSION_NONE,
+                                            nullptr),
+            0);
+  send(p, noise(0x111, 1));
+  send(p, noise(0x101, 2));
+  send(p, noise(500, 3));
+  send(p, "b");
+  ASSERT_TRUE(wait_for(6));
+  EXPECT_EQ(log->summary(), "5:-20007 1:0 2:0 3:0 4:0 6:0");
+  EXPECT_LT(largest_block, 1u << 20);
+  EXPECT_EQ(producer_stats().bytes_in_flight, 0u);
+}
+
 TEST_F(publish_ways, sub_entries_too_large_for_the_broker_are_cut) {
   cluster().options.frame_max = 400;
   watch();
