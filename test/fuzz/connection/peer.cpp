@@ -299,6 +299,12 @@ void start_brokers(session &s, uint8_t settings) {
   });
 }
 
+void hurry(session &s) {
+  s.world.sky.segment_bytes_max = 0;
+  std::vector<fake::peer *> peers = node(s).peers;
+  for (fake::peer *p : peers) fake::peer_pace(*p, 0);
+}
+
 void run_peer_op(session &s, op what, wire::reader &in) {
   switch (what) {
   case op::tamper: return tamper(s, in);

@@ -207,5 +207,7 @@ void release_chunk(session &s, size_t index);
 
 void start_brokers(session &s, uint8_t settings);
 void run_peer_op(session &s, op what, wire::reader &in);
+// Bytes do not come one by one any more: that would only take long.
+void hurry(session &s);
 
 }  // namespace rstream::fuzz
