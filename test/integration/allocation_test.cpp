@@ -276,6 +276,41 @@ TEST_F(allocation, none_in_any_way_to_publish) {
   }
 }
 
+// Nothing is published meanwhile: Snappy's library would be counted for it.
+TEST_F(allocation, none_for_consuming_sub_entries) {
+  for (const publish_way &each : publish_ways) {
+    rstream_producer_options o;
+    rstream_producer_options_init(&o);
+    each.options(o);
+    if (o.sub_entry_messages == 0 || !rstream_env_has_compression(env, o.compression))
+      continue;
+    way = &each;
+    std::string s = stream;
+    stream = other_stream(each.name);
+    ASSERT_EQ(create_stream(stream), 0);
+    sent = confirmed = 0;
+    target = warm_up + measured;
+    open_producer();
+    count([&] {
+      fill();
+      return confirmed == target;
+    });
+    close_handles();
+    for (bool by_chunk : {false, true}) {
+      SCOPED_TRACE(std::string(each.name) + (by_chunk ? " by chunk" : " by message"));
+      consumed = 0;
+      open_consumer(by_chunk);
+      count([&] { return consumed >= warm_up; });
+      counts taken = count([&] { return consumed == target; });
+      EXPECT_LE(taken.library, tolerated);
+      EXPECT_LE(taken.process, tolerated);
+      close_handles();
+    }
+    EXPECT_EQ(delete_stream(stream), 0);
+    stream = s;
+  }
+}
+
 // One message at a time: whatever is done for a turn, a frame, a confirm or a chunk would
 // show.
 TEST_F(allocation, none_for_messages_that_come_singly) {
