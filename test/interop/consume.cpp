@@ -13,9 +13,23 @@ struct reader {
   bool amqp;
 };
 
+// The body that a consumer hands out, if it is one of bytes, has to be the data
+// section's.
+void check_body(const rstream_message_view *message, const std::string &fields) {
+  if (message->status != 0) fail("message", rstream_error_text(message->status));
+  if (message->body_type != RSTREAM_AMQP_BODY_DATA) return;
+  std::string body = "body=data:" + to_hex(message->body, message->body_size);
+  if (fields.size() < body.size() ||
+      fields.compare(fields.size() - body.size(), body.size(), body) != 0) {
+    fail("body", "is not the content of the data section");
+  }
+}
+
 std::string fields_of(const reader *self, const rstream_message_view *message) {
   if (!self->amqp) return "body=data:" + to_hex(message->body, message->body_size);
-  return format_message(message->body, message->body_size);
+  std::string fields = format_message(message->encoded, message->encoded_size);
+  check_body(message, fields);
+  return fields;
 }
 
 void on_message(rstream_consumer *, const rstream_message_view *message, void *user) {
@@ -42,6 +56,7 @@ void consume(const char *uri, const char *stream, size_t count, const char *code
   rstream_consumer_options options;
   rstream_consumer_options_init(&options);
   options.stream = stream;
+  options.codec = self.amqp ? RSTREAM_CODEC_AMQP : RSTREAM_CODEC_RAW;
   options.offset_type = RSTREAM_OFFSET_FIRST;
   options.on_message = on_message;
   options.on_entry_error = on_entry_error;
