@@ -172,6 +172,7 @@ value read_with(reader &r, bytes constructor, uint32_t depth) {
 
 // ---- iterating
 
+// A broken one has no item to read, whatever is left.
 enum kind : uint8_t { broken, items, elements, described, made };
 
 int break_off(rstream_amqp_iter &it) {
@@ -321,10 +322,7 @@ int amqp_next(rstream_amqp_iter &it, value &item) {
   }
   reader r{it.at, it.end};
   item = read_item(it, r);
-  if (r.failed) {
-    it.left = 0;
-    return break_off(it);
-  }
+  if (r.failed) return break_off(it);
   it.at = r.p;
   it.left--;
   return 1;
@@ -337,10 +335,7 @@ int amqp_next_skipped(rstream_amqp_iter &it) {
   }
   reader r{it.at, it.end};
   amqp_skip(r);
-  if (r.failed) {
-    it.left = 0;
-    return break_off(it);
-  }
+  if (r.failed) return break_off(it);
   it.at = r.p;
   it.left--;
   return 1;

@@ -161,6 +161,8 @@ TEST(scenario_36_amqp_check, application_properties_are_text_and_simple_values) 
   value two[2] = {};
   EXPECT_EQ(check_application_property(key, one), "");
   EXPECT_EQ(check_application_property(key, value{}), "");
+  EXPECT_EQ(check_application_property(key, rstream_amqp_symbol("s")), "");
+  EXPECT_EQ(check_application_property(key, rstream_amqp_binary("b", 1)), "");
   EXPECT_EQ(check_application_property(rstream_amqp_symbol("k"), one),
             "the key of an application property must be a string");
   const char *words = "an application property can't be a list, map, array or described";
@@ -202,9 +204,13 @@ TEST(scenario_36_amqp_check, strings_are_utf8_and_symbols_ascii) {
     for (const char *bad :
          {"\x80", "\xc3", "\xc3z", "\xc0\x80", "\xc1\xbf", "\xe2\x82", "\xe0\x9f\xbf",
           "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-          "\xff", "\xe2z\xac"}) {
+          "\xff", "\xe2z\xac", "\xc3\xc3", "\xe2\x82\xff"}) {
       EXPECT_EQ(string(bad), "a string must be UTF-8") << before << bad;
     }
+    // What follows the string is no part of it.
+    std::string cut = std::string(before) + "\xe2\x82\xac";
+    EXPECT_EQ(check_body(rstream_amqp_string_n(cut.data(), cut.size() - 1)),
+              "a string must be UTF-8");
     std::string symbol = std::string(before) + "\xc3\xa9";
     EXPECT_EQ(check_body(rstream_amqp_symbol(symbol.c_str())), "a symbol must be ASCII");
     EXPECT_EQ(check_body(rstream_amqp_symbol(before)), "");
@@ -238,7 +244,7 @@ TEST(scenario_36_amqp_check, pointers_that_are_missing) {
   EXPECT_EQ(check_body(rstream_amqp_string_n("x", size_t{1} << 32)), unknown);
   EXPECT_EQ(check_body(rstream_amqp_map(nullptr, size_t{1} << 63)), unknown);
   EXPECT_EQ(check_body(rstream_amqp_string(nullptr)), "");
-  EXPECT_EQ(check_body(rstream_amqp_uuid(nullptr)), "");
+  EXPECT_EQ(rstream_amqp_uuid(nullptr).type, RSTREAM_AMQP_NULL);
   rstream_amqp_sections s = no_sections();
   s.footer_count = 1;
   EXPECT_EQ(check(s), "the pairs of a section are NULL");

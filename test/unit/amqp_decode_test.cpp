@@ -179,6 +179,7 @@ TEST(scenario_36_amqp_decode, one_thing_of_a_message) {
   EXPECT_EQ(application_property(full_hex, ""), "absent");
   EXPECT_EQ(annotation(full_hex, "x-key1"), "int 1");
   EXPECT_EQ(annotation(full_hex, "x-key2"), "absent");
+  EXPECT_EQ(annotation(full_hex, "x-key"), "absent");
   EXPECT_EQ(section(full_hex, RSTREAM_AMQP_SECTION_FOOTER), "map{symbol f, boolean 0}");
   EXPECT_EQ(section(full_hex, RSTREAM_AMQP_SECTION_VALUE), "absent");
   EXPECT_EQ(body(full_hex), "data 6869");
@@ -297,6 +298,8 @@ TEST(scenario_36_amqp_decode, unknown_sections_are_passed_over_and_shown) {
       {"005399 a10161", "described(ulong 153, string a)"},
       {"00536f 45", "described(ulong 111, list[])"},
       {"005379 40", "described(ulong 121, null)"},
+      {"00 80 000000000000006f 40", "described(ulong 111, null)"},
+      {"00 80 0000000000000079 40", "described(ulong 121, null)"},
       {"0044 40", "described(ulong 0, null)"},
       {"00 80 0000013700000070 45", "described(ulong 1335734829168, list[])"},
       {"00 a303613a62 5401", "described(symbol a:b, int 1)"},
@@ -316,10 +319,26 @@ TEST(scenario_36_amqp_decode, unknown_sections_are_passed_over_and_shown) {
 }
 
 TEST(scenario_36_amqp_decode, bytes_that_are_no_message) {
-  for (const char *hex :
-       {"68656c6c6f", "40", "00", "0053", "005375", "00537540", "a00161", "005375 a10161",
-        "005375 45", "005376 40", "005376 c10100", "005373 c10100", "005374 45",
-        "005370 5401", "005372 a10161", "005375 3f", "0030", "003f75a000"}) {
+  for (const char *hex : {"68656c6c6f",
+                          "40",
+                          "00",
+                          "0053",
+                          "005375",
+                          "00537540",
+                          "a00161",
+                          "005375 a10161",
+                          "005375 45",
+                          "005376 40",
+                          "005376 c10100",
+                          "005373 c10100",
+                          "005374 45",
+                          "005370 5401",
+                          "005372 a10161",
+                          "005375 3f",
+                          "0030",
+                          "003f75a000",
+                          "005399 a10561",
+                          "00 a10161 a10561"}) {
     EXPECT_EQ(body(hex), "RSTREAM_ECODEC") << hex;
     EXPECT_EQ(walk(hex), "broken\n") << hex;
     EXPECT_EQ(property(hex, RSTREAM_AMQP_SUBJECT), "RSTREAM_ECODEC") << hex;
@@ -414,6 +433,8 @@ TEST(scenario_36_amqp_decode, keys_of_both_kinds_of_text_and_of_numbers) {
   EXPECT_EQ(find(rstream_amqp_ubyte(5)), "int 3");
   EXPECT_EQ(find(rstream_amqp_uint(6)), "int 4");
   EXPECT_EQ(find(rstream_amqp_ulong(7)), "absent") << "an int is none";
+  EXPECT_EQ(find(rstream_amqp_string("")), "absent") << "a number is no text";
+  EXPECT_EQ(find(rstream_amqp_string_n("a", 0)), "absent") << "only a part of a key";
   EXPECT_EQ(find(rstream_amqp_int(7)), "RSTREAM_EINVAL");
   EXPECT_EQ(find(rstream_amqp_binary("a", 1)), "RSTREAM_EINVAL");
   EXPECT_EQ(find(value{}), "RSTREAM_EINVAL");
@@ -502,6 +523,8 @@ TEST(scenario_36_amqp_decode, arguments_that_are_missing) {
   EXPECT_EQ(rstream_amqp_find_application_property("", 0, nullptr, &v), RSTREAM_EINVAL);
   EXPECT_EQ(rstream_amqp_find_message_annotation("", 0, "a", nullptr), RSTREAM_EINVAL);
   EXPECT_EQ(rstream_amqp_find_section("", 0, RSTREAM_AMQP_SECTION_UNKNOWN, &v),
+            RSTREAM_EINVAL);
+  EXPECT_EQ(rstream_amqp_find_section("", 0, static_cast<rstream_amqp_section>(0x79), &v),
             RSTREAM_EINVAL);
   EXPECT_EQ(rstream_amqp_find_section(nullptr, 1, data, &v), RSTREAM_EINVAL);
   EXPECT_EQ(rstream_amqp_sections_of(nullptr, "", 0), RSTREAM_EINVAL);

@@ -172,13 +172,13 @@ TEST(scenario_36_amqp_encode, elements_of_an_array_share_the_shortest_code_for_a
 TEST(scenario_36_amqp_encode, elements_that_are_compounds) {
   value one = rstream_amqp_int(1);
   rstream_amqp_pair pair = {rstream_amqp_string("k"), rstream_amqp_int(1)};
-  std::vector<value> elements = {one};
+  std::vector<value> elements = {one, one};
   expect_all({
       {array_of({rstream_amqp_list(&one, 1), rstream_amqp_list(nullptr, 0)}),
        "e0 14 02 d0 00000006 00000001 5401 00000004 00000000"},
       {array_of({rstream_amqp_map(&pair, 1)}),
        "e0 0f 01 d1 00000009 00000002 a1016b 5401"},
-      {array_of({array_of(elements)}), "e0 0c 01 f0 00000006 00000001 54 01"},
+      {array_of({array_of(elements)}), "e0 0d 01 f0 00000007 00000002 54 0101"},
   });
 }
 

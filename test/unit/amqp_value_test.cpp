@@ -238,6 +238,7 @@ TEST(scenario_36_amqp_value, codes_without_a_known_length_are_refused) {
   }
   EXPECT_EQ(read("c0 04 02 5401 3f"), "list[int 1 RSTREAM_ECODEC");
   EXPECT_EQ(read("56 02"), "failed");
+  EXPECT_EQ(read("00 5602 40"), "described( RSTREAM_ECODEC");
 }
 
 TEST(scenario_36_amqp_value, counts_that_do_not_match_the_bytes) {
