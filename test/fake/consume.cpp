@@ -253,20 +253,18 @@ bool handle_store_offset(peer &p, const frame &fr) {
 bool handle_query_offset(peer &p, const frame &fr) {
   wire::query_offset x;
   if (!take(fr, x) || is_null(x.reference) || is_null(x.stream)) return false;
-  wire::query_offset_response answer = {.correlation_id = x.correlation_id, .code = 1};
-  stream *s = stream_find(*p.broker->cluster, x.stream);
-  if (p.user && !p.user->read) {
-    answer.code = wire::raw(wire::response::access_refused);
-  } else if (!s) {
-    answer.code = wire::raw(wire::response::stream_does_not_exist);
-  } else if (!stream_has_leader(*s)) {
-    answer.code = wire::raw(wire::response::stream_not_available);
-  } else if (auto it = s->offsets.find(std::string(x.reference));
-             it != s->offsets.end()) {
-    answer.offset = it->second;
-  } else {
-    answer.code = wire::raw(wire::response::no_offset);
+  stream *s;
+  wire::response code = read_code(p, x.stream, s);
+  wire::query_offset_response answer = {.correlation_id = x.correlation_id};
+  if (code == wire::response::ok) {
+    auto it = s->offsets.find(std::string(x.reference));
+    if (it != s->offsets.end()) {
+      answer.offset = it->second;
+    } else {
+      code = wire::response::no_offset;
+    }
   }
+  answer.code = wire::raw(code);
   // Unlike most refusals these carry the rest of the response, with a zero.
   size_t size = 4 + 4 + 4 + 2 + 8;
   uint8_t *out = peer_put(p, size);

@@ -119,5 +119,8 @@ bool handle_stats(peer &p, const frame &fr);
 // Alive, and its node can lead.
 bool stream_has_leader(const stream &s);
 bool stream_on_node(const stream &s, int node);
+// Why the peer may not be told what is remembered for a stream; ok: it may, and `s` is
+// that stream.
+wire::response read_code(const peer &p, std::string_view name, stream *&s);
 
 }  // namespace rstream::fake

@@ -280,17 +280,13 @@ bool handle_delete_publisher(peer &p, const frame &fr) {
 bool handle_query_sequence(peer &p, const frame &fr) {
   wire::query_sequence x;
   if (!take(fr, x) || is_null(x.reference) || is_null(x.stream)) return false;
-  wire::query_sequence_response answer = {.correlation_id = x.correlation_id, .code = 1};
-  stream *s = stream_find(*p.broker->cluster, x.stream);
-  if (p.user && !p.user->read) {
-    answer.code = wire::raw(wire::response::access_refused);
-  } else if (!s) {
-    answer.code = wire::raw(wire::response::stream_does_not_exist);
-  } else if (!stream_has_leader(*s)) {
-    answer.code = wire::raw(wire::response::stream_not_available);
-  } else if (auto it = s->sequences.find(std::string(x.reference));
-             it != s->sequences.end()) {
-    answer.sequence = it->second;
+  stream *s;
+  wire::response code = read_code(p, x.stream, s);
+  wire::query_sequence_response answer = {.correlation_id = x.correlation_id,
+                                          .code = wire::raw(code)};
+  if (code == wire::response::ok) {
+    auto it = s->sequences.find(std::string(x.reference));
+    if (it != s->sequences.end()) answer.sequence = it->second;
   }
   emit(p, answer);
   return true;

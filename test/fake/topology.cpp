@@ -164,6 +164,14 @@ bool stream_on_node(const stream &s, int index) {
          std::find(s.replicas.begin(), s.replicas.end(), index) != s.replicas.end();
 }
 
+wire::response read_code(const peer &p, std::string_view name, stream *&s) {
+  s = stream_find(*p.broker->cluster, name);
+  if (p.user && !p.user->read) return wire::response::access_refused;
+  if (!s) return wire::response::stream_does_not_exist;
+  if (!stream_has_leader(*s)) return wire::response::stream_not_available;
+  return wire::response::ok;
+}
+
 void stream_drop_users(stream &s, int only_node) {
   entry_scope scope(*s.cluster);
   std::vector<peer *> told;

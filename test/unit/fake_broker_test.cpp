@@ -940,6 +940,31 @@ TEST_F(fake_broker, stores_offsets_backwards_too) {
   EXPECT_TRUE(l.silent());
 }
 
+TEST_F(fake_broker, refuses_to_tell_offsets_and_sequences_as_the_protocol_says) {
+  stream &s = stream_create(c, "s");
+  s.offsets["app"] = 7;
+  s.sequences["app"] = 8;
+  fake_link &l = open();
+  auto expect_code = [&](const char *name, response expected) {
+    send(l, wire::query_offset{1, "app", name});
+    auto offset = answer<wire::query_offset_response>(l, key::query_offset);
+    EXPECT_EQ(offset->code, wire::raw(expected));
+    send(l, wire::query_sequence{2, "app", name});
+    auto sequence =
+        answer<wire::query_sequence_response>(l, key::query_publisher_sequence);
+    EXPECT_EQ(sequence->code, wire::raw(expected));
+    bool told = expected == response::ok;
+    EXPECT_EQ(offset->offset, told ? 7u : 0u);
+    EXPECT_EQ(sequence->sequence, told ? 8u : 0u);
+  };
+  expect_code("s", response::ok);
+  expect_code("nope", response::stream_does_not_exist);
+  stream_lose_leader(s);
+  expect_code("s", response::stream_not_available);
+  c.users["guest"].read = false;
+  expect_code("s", response::access_refused);
+}
+
 TEST_F(fake_broker, resolves_offsets) {
   stream &s = stream_create(c, "s");
   append(s, "a");
