@@ -7,15 +7,34 @@ using wire::key;
 
 namespace {
 
+// Chunks are sent behind the answer to Subscribe.
+void deliver_after_subscribe(fake::broker &b, std::vector<fake::chunk_parts> chunks) {
+  fake::on_frame(b, key::subscribe, [chunks](fake::peer &from, const fake::frame &fr) {
+    fake::peer_handle(from, fr);
+    for (const fake::chunk_parts &parts : chunks) {
+      fake::peer_send(from, fake::deliver_frame(fr.body[4], from.deliver_version, parts));
+    }
+    return fake::verdict::handled;
+  });
+}
+
 struct scenario_15 : fake_client {
   // Something of everything; what came of it.
   std::string session() {
     std::string told;
+    uint64_t updates = frames_of(key::consumer_update);
     create();
     producer_log &plog = new_producer_log();
     rstream_producer_options po = plog.options();
     po.name = "splitter";
     rstream_producer *p = open_producer(plog, po);
+    const wire::failed_id unknown[] = {{99, 17}};
+    fake::peer_send(publishing_peer(),
+                    fake::join({fake::frame_of(wire::heartbeat{}),
+                                fake::frame_of(wire::consumer_update{7, 1, true}),
+                                fake::frame_of(wire::credit_error{1, 4}),
+                                fake::frame_of(wire::metadata_update{6, "others"}),
+                                fake::frame_of(wire::publish_error{0, {unknown}})}));
     send(p, "hello");
     send(p, "");
     send(p, "a longer message than the two before");
@@ -45,46 +64,72 @@ struct scenario_15 : fake_client {
     told += std::to_string(v.status) + ' ' + std::to_string(v.number) + '|';
     told +=
         std::to_string(stats().connections_lost) + std::to_string(stats().frames_ignored);
+    rstream_producer_stats ps;
+    ps.struct_size = sizeof ps;
+    rstream_producer_stats_get(p, &ps);
+    told += ' ' + std::to_string(ps.unknown_confirms);
+    told += ' ' + std::to_string(frames_of(key::consumer_update) - updates);
     renew();
     fake::stream_delete(cluster(), "invoices");
     fake::stream_create(cluster(), "invoices");
     return told;
   }
 };
-struct scenario_16 : fake_client {};
+struct scenario_16 : fake_client {
+  // What a consumer of that kind is given of a chunk with `entries` entries: a message,
+  // and three in a sub-batch, in turns.
+  void expect_mixed(int entries, bool by_chunk) {
+    fake::chunk_parts parts = {.first_offset = 1000};
+    std::string expected;
+    uint64_t offset = 1000;
+    auto add = [&](const std::string &body) {
+      expected += (expected.empty() ? "" : " ") + std::to_string(offset++) + '=' + body;
+    };
+    for (int i = 0; i < entries; i++) {
+      if (i % 2 == 0) {
+        fake::chunk_add(parts, "m" + std::to_string(i));
+        add("m" + std::to_string(i));
+        continue;
+      }
+      std::vector<std::string> bodies = {"a", "", "c" + std::to_string(i)};
+      fake::chunk_add_batch(parts, bodies);
+      for (const std::string &body : bodies) add(body);
+    }
+    ASSERT_EQ(parts.entry_count, entries);
+    node().hooks.clear();
+    deliver_after_subscribe(node(), {parts});
+    create();
+    consumer_log &log = new_consumer_log();
+    open_consumer(log, by_chunk ? log.chunk_options() : log.message_options());
+    EXPECT_TRUE(run_until([&] { return !log.messages.empty() || log.ended(); }));
+    EXPECT_EQ(log.messages, expected);
+    EXPECT_EQ(log.entry_errors, "");
+    renew();
+  }
+};
 struct scenario_22 : fake_client {};
 struct scenario_32 : fake_client {};
-
-// Chunks are sent behind the answer to Subscribe.
-void deliver_after_subscribe(fake::broker &b, std::vector<fake::chunk_parts> chunks) {
-  fake::on_frame(b, key::subscribe, [chunks](fake::peer &from, const fake::frame &fr) {
-    fake::peer_handle(from, fr);
-    for (const fake::chunk_parts &parts : chunks) {
-      fake::peer_send(from, fake::deliver_frame(fr.body[4], from.deliver_version, parts));
-    }
-    return fake::verdict::handled;
-  });
-}
 
 }  // namespace
 
 TEST_F(scenario_15, every_frame_split_at_every_point_gives_the_same) {
   std::string whole = session();
   EXPECT_EQ(whole,
-            "1:0 2:0 3:0|0=hello 1= 2=a longer message than the two before|0 3|00");
-  // Each answer is cut behind n bytes, and again behind as many.
-  constexpr size_t longest = 230;
-  size_t cut = 0;
-  for (size_t n = 1; n <= longest; n++) {
+            "1:0 2:0 3:0|0=hello 1= 2=a longer message than the two before|0 3|01 1 1");
+  // What the broker sends at once is cut behind n bytes, and again behind as many; with
+  // each n until there is nothing left to be cut.
+  auto pieces_of = [&](size_t n) {
     node().on_open = [n](fake::peer &p) { fake::peer_pace(p, n); };
-    fake::counters before = totals(cluster());
-    ASSERT_EQ(session(), whole) << "in pieces of " << n;
-    fake::counters after = totals(cluster());
-    uint64_t bytes = after.bytes_sent - before.bytes_sent;
-    EXPECT_GE(after.pieces_sent - before.pieces_sent, bytes / n);
-    cut++;
-  }
-  EXPECT_EQ(cut, longest);
+    uint64_t before = totals(cluster()).pieces_sent;
+    EXPECT_EQ(session(), whole) << "in pieces of " << n;
+    return totals(cluster()).pieces_sent - before;
+  };
+  uint64_t uncut = pieces_of(SIZE_MAX);
+  EXPECT_GE(uncut, 15u);
+  size_t n = 1;
+  for (; pieces_of(n) > uncut && n < 1000; n++) ASSERT_FALSE(HasFailure());
+  EXPECT_GT(n, 100u);
+  EXPECT_LT(n, 1000u);
 }
 
 TEST_F(scenario_16,
@@ -107,6 +152,15 @@ TEST_F(scenario_16,
       run_until([&] { return totals(cluster()).credits == 10 + 2 || log.ended(); }));
   EXPECT_EQ(log.messages, "98=x 99=y 100=a 101=b 102= 103=c 104=d 105=e");
   EXPECT_EQ(log.entry_errors, "");
+}
+
+TEST_F(scenario_16, chunks_of_two_and_of_many_entries_are_read_to_their_end) {
+  for (int entries : {1, 2, 3, 1000, 20000}) {
+    for (bool by_chunk : {false, true}) {
+      SCOPED_TRACE(std::to_string(entries) + (by_chunk ? " by chunk" : " by message"));
+      expect_mixed(entries, by_chunk);
+    }
+  }
 }
 
 TEST_F(scenario_22, a_chunk_of_five_mib_is_accepted_with_one_mib_negotiated) {
@@ -158,6 +212,7 @@ TEST_F(scenario_32,
     const char *what;
     void (*damage)(fake::chunk_parts &parts);
     const char *messages;  // what may come out of it at most
+    bool ends = false;     // the consumer: nothing of the chunk can be believed
   };
   const char *all = "10=one 11=two 12=three 13=four";
   const broken_chunk cases[] = {
@@ -181,13 +236,17 @@ TEST_F(scenario_32,
       {"message past its sub-batch",
        [](fake::chunk_parts &c) { c.entries[14 + 11 + 1] = 1; }, "10=one 11=two"},
       {"data longer than the frame", [](fake::chunk_parts &c) { c.data_bytes_off = 1; },
-       ""},
-      {"largest data", [](fake::chunk_parts &c) { c.data_bytes_off = INT32_MAX; }, ""},
-      {"negative data", [](fake::chunk_parts &c) { c.data_bytes_off = -1000; }, ""},
+       "", true},
+      {"largest data", [](fake::chunk_parts &c) { c.data_bytes_off = INT32_MAX; }, "",
+       true},
+      {"negative data", [](fake::chunk_parts &c) { c.data_bytes_off = -1000; }, "", true},
       {"offsets that wrap", [](fake::chunk_parts &c) { c.first_offset = UINT64_MAX - 1; },
-       ""},
+       "", true},
   };
-  for (const broken_chunk &one : cases) {
+  for (size_t i = 0; i < 2 * std::size(cases); i++) {
+    const broken_chunk &one = cases[i / 2];
+    bool by_chunk = i % 2;
+    SCOPED_TRACE(std::string(one.what) + (by_chunk ? ", by chunk" : ", by message"));
     node().hooks.clear();
     fake::chunk_parts parts = {.first_offset = 10};
     fake::chunk_add(parts, "one");
@@ -197,15 +256,16 @@ TEST_F(scenario_32,
     deliver_after_subscribe(node(), {parts});
     create();
     consumer_log &log = new_consumer_log();
-    rstream_consumer_options o = log.message_options();
+    rstream_consumer_options o = by_chunk ? log.chunk_options() : log.message_options();
     rstream_consumer *c;
     ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
-    EXPECT_TRUE(run_until([&] { return log.ended() || !log.entry_errors.empty(); }))
-        << one.what;
+    EXPECT_TRUE(run_until([&] { return log.ended() || !log.entry_errors.empty(); }));
+    EXPECT_EQ(log.ended(), one.ends) << log.text;
+    if (one.ends) EXPECT_EQ(log.reason, RSTREAM_EPROTO);
     // Damaged as it is, what it still tells is a beginning of the truth.
     EXPECT_EQ(std::string(one.messages).compare(0, log.messages.size(), log.messages), 0)
-        << one.what << ": " << log.messages;
-    EXPECT_LT(largest_block, 4u << 20) << one.what;
+        << log.messages;
+    EXPECT_LT(largest_block, 4u << 20);
     renew();
   }
 }

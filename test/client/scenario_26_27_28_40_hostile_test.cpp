@@ -21,6 +21,7 @@ struct scenario_28 : fake_client {
       return fake::verdict::handled;
     });
   }
+  // The request that this is the answer to, or one that needs the connection.
   int ask_for(key k) {
     result r;
     static auto set = [](int status, void *user) {
@@ -28,33 +29,54 @@ struct scenario_28 : fake_client {
       to->calls++;
       to->status = status;
     };
+    auto on_result = [](rstream_env *, int status, const char *, void *user) {
+      set(status, user);
+    };
+    auto on_value = [](rstream_env *, int status, uint64_t, void *user) {
+      set(status, user);
+    };
+    auto on_metadata = [](rstream_env *, int status, const rstream_metadata *,
+                          void *user) { set(status, user); };
+    auto on_stats = [](rstream_env *, int status, const rstream_stream_statistics *,
+                       void *user) { set(status, user); };
     const char *names[] = {"invoices"};
-    if (k == key::metadata) {
-      EXPECT_EQ(rstream_stream_metadata(
-                    env, names, 1,
-                    [](rstream_env *, int status, const rstream_metadata *, void *user) {
-                      set(status, user);
-                    },
-                    &r),
-                0);
-    } else if (k == key::stream_stats) {
-      EXPECT_EQ(rstream_stream_stats(
-                    env, "invoices",
-                    [](rstream_env *, int status, const rstream_stream_statistics *,
-                       void *user) { set(status, user); },
-                    &r),
-                0);
-    } else {
-      EXPECT_EQ(
-          rstream_query_offset(
-              env, "reader", "invoices",
-              [](rstream_env *, int status, uint64_t, void *user) { set(status, user); },
-              &r),
-          0);
+    int rc;
+    switch (k) {
+    case key::metadata:
+      rc = rstream_stream_metadata(env, names, 1, on_metadata, &r);
+      break;
+    case key::stream_stats:
+      rc = rstream_stream_stats(env, "invoices", on_stats, &r);
+      break;
+    case key::create:
+      rc = rstream_stream_create(env, "new", nullptr, on_result, &r);
+      break;
+    case key::delete_stream: rc = rstream_stream_delete(env, "new", on_result, &r); break;
+    case key::query_publisher_sequence:
+      rc = rstream_query_publisher_sequence(env, "till", "invoices", on_value, &r);
+      break;
+    default: rc = rstream_query_offset(env, "reader", "invoices", on_value, &r);
     }
+    EXPECT_EQ(rc, 0);
     EXPECT_TRUE(run_until([&] { return r.calls > 0; }));
     EXPECT_EQ(r.calls, 1);
     return r.status;
+  }
+  // An OK, and then nothing of what has to follow; or not even all of the code, where
+  // nothing has to follow.
+  void cut_answer(key k) {
+    node().hooks.clear();
+    on_frame(node(), k, [k](fake::peer &from, const fake::frame &fr) {
+      bool more_must_follow = k == key::sasl_handshake ||
+                              k == key::exchange_command_versions || k == key::metadata ||
+                              k == key::stream_stats || k == key::query_offset ||
+                              k == key::query_publisher_sequence;
+      byte_vector body(more_must_follow ? 6 : 5);
+      wire::store_u32be(body.data(), fake::correlation_of(fr));
+      if (body.size() == 6) wire::store_u16be(body.data() + 4, 1);
+      fake::peer_send(from, fake::raw_frame(wire::response_key(k), 1, body));
+      return fake::verdict::handled;
+    });
   }
 };
 
@@ -88,6 +110,7 @@ TEST_F(scenario_26, impossible_frame_sizes_on_an_open_connection_end_it) {
     open_producer(log, log.options());
     fake::peer_send(publishing_peer(), size_alone(size));
     EXPECT_TRUE(run_until([&] { return log.ended(); })) << size;
+    EXPECT_EQ(log.reason, RSTREAM_EPROTO) << size;
     EXPECT_EQ(stats().connections_lost, 1u) << size;
     EXPECT_LT(largest_block, 4u << 20) << size;
     renew();
@@ -162,22 +185,103 @@ TEST_F(scenario_28, answers_cut_short_are_protocol_errors) {
                          key::exchange_command_versions,
                          key::metadata,
                          key::stream_stats,
-                         key::query_offset};
+                         key::query_offset,
+                         key::query_publisher_sequence,
+                         key::create,
+                         key::delete_stream};
   for (key k : answers) {
-    node().hooks.clear();
-    on_frame(node(), k, [k](fake::peer &from, const fake::frame &fr) {
-      // An OK, and then nothing of what has to follow; or not even all of the code, where
-      // nothing has to follow.
-      bool code_is_enough =
-          k == key::peer_properties || k == key::sasl_authenticate || k == key::open;
-      byte_vector body(code_is_enough ? 5 : 6);
-      wire::store_u32be(body.data(), fake::correlation_of(fr));
-      if (body.size() == 6) wire::store_u16be(body.data() + 4, 1);
-      fake::peer_send(from, fake::raw_frame(wire::response_key(k), 1, body));
-      return fake::verdict::handled;
-    });
+    cut_answer(k);
     create();
     EXPECT_EQ(ask_for(k), RSTREAM_EPROTO) << wire::command_name(raw(k));
+    renew();
+  }
+}
+
+TEST_F(scenario_28, a_tune_cut_short_is_a_protocol_error) {
+  on_frame(node(), key::sasl_authenticate, [](fake::peer &from, const fake::frame &fr) {
+    fake::peer_send(from, fake::response_to(fr, wire::response::ok));
+    fake::peer_send(from, fake::raw_frame(raw(key::tune), 1, byte_vector(7)));
+    return fake::verdict::handled;
+  });
+  create();
+  EXPECT_EQ(ask_for(key::query_offset), RSTREAM_EPROTO);
+  EXPECT_EQ(frames_of(key::open), 0u);
+}
+
+// The connection ends; who was opening looks for the stream again, who was closing is
+// closed.
+TEST_F(scenario_28, answers_cut_short_cost_a_handle_its_connection) {
+  const key answers[] = {key::declare_publisher, key::subscribe, key::delete_publisher,
+                         key::unsubscribe};
+  for (key k : answers) {
+    SCOPED_TRACE(wire::command_name(raw(k)));
+    cut_answer(k);
+    create();
+    producer_log &plog = new_producer_log();
+    consumer_log &clog = new_consumer_log();
+    rstream_producer_options po = plog.options();
+    rstream_consumer_options co = clog.message_options();
+    rstream_producer *p;
+    rstream_consumer *c;
+    ASSERT_EQ(rstream_producer_open(&p, env, &po), 0);
+    ASSERT_EQ(rstream_consumer_open(&c, env, &co), 0);
+    bool opening = k == key::declare_publisher || k == key::subscribe;
+    if (opening) {
+      ASSERT_TRUE(run_until([&] { return logged("malformed answer"); }));
+      node().hooks.clear();
+    }
+    EXPECT_TRUE(run_until([&] { return plog.is_open() && clog.is_open(); }));
+    ASSERT_EQ(rstream_producer_close(p, producer_log::on_closed), 0);
+    ASSERT_EQ(rstream_consumer_close(c, consumer_log::on_closed), 0);
+    EXPECT_TRUE(run_until([&] { return plog.closed > 0 && clog.closed > 0; }));
+    EXPECT_TRUE(logged("malformed answer"));
+    EXPECT_EQ(stats().connections_lost, 1u);
+    renew();
+    EXPECT_EQ(plog.closed, 1);
+    EXPECT_EQ(clog.closed, 1);
+  }
+}
+
+TEST_F(scenario_28, a_stored_sequence_cut_short_ends_the_producer) {
+  cut_answer(key::query_publisher_sequence);
+  create();
+  producer_log &log = new_producer_log();
+  rstream_producer_options o = log.options();
+  o.name = "till";
+  rstream_producer *p;
+  ASSERT_EQ(rstream_producer_open(&p, env, &o), 0);
+  send(p, "never sent");
+  EXPECT_TRUE(run_until([&] { return log.is_open() || log.ended(); }));
+  EXPECT_EQ(log.reason, RSTREAM_EPROTO);
+  EXPECT_EQ(log.summary(), "1:" + std::to_string(RSTREAM_EPROTO));
+  EXPECT_EQ(invoices().next_offset, 0u);
+}
+
+TEST_F(scenario_28, an_answer_to_close_cut_short_ends_the_connection_all_the_same) {
+  create();
+  EXPECT_LT(ask_for(key::query_offset), 0);
+  cut_answer(key::close);
+  close_env();
+  EXPECT_TRUE(logged("malformed answer to Close"));
+  EXPECT_TRUE(run_until([&] { return node().peers.empty(); }));
+}
+
+TEST_F(scenario_28, a_deliver_cut_short_anywhere_ends_the_consumer) {
+  fake::chunk_parts parts;
+  fake::chunk_add(parts, "message");
+  byte_vector whole = fake::deliver_frame(0, 2, parts);
+  constexpr size_t after_header = 8;
+  for (size_t size = after_header; size < whole.size(); size++) {
+    SCOPED_TRACE("at " + std::to_string(size) + " of " + std::to_string(whole.size()));
+    create();
+    consumer_log &log = new_consumer_log();
+    open_consumer(log, log.message_options());
+    byte_vector cut(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
+    wire::store_u32be(cut.data(), static_cast<uint32_t>(size - 4));
+    fake::peer_send(subscribed_peer(), cut);
+    ASSERT_TRUE(run_until([&] { return log.ended(); }));
+    EXPECT_EQ(log.reason, RSTREAM_EPROTO);
+    EXPECT_EQ(log.messages, "");
     renew();
   }
 }

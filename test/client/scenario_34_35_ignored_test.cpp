@@ -58,6 +58,8 @@ TEST_F(scenario_34,
   EXPECT_EQ(second.messages, "0=for the other");
   EXPECT_EQ(frames_of(key::credit), 1u);
   EXPECT_EQ(totals(cluster()).credit_errors, 0u);
+  EXPECT_EQ(stats().frames_ignored, 1u) << "the one behind the answer";
+  EXPECT_EQ(fake::subscription_of(cluster(), "invoices")->credit, 10);
   EXPECT_EQ(stats().connections_lost, 0u);
   EXPECT_EQ(frames_of(key::unsubscribe), 1u);
 }
@@ -85,6 +87,11 @@ TEST_F(scenario_35,
   EXPECT_TRUE(run_until([&] { return log.outcomes.size() >= 1 || log.ended(); }));
   EXPECT_EQ(log.summary(), "1:0");
   EXPECT_EQ(stats().frames_ignored, std::size(strays));
+  EXPECT_EQ(
+      static_cast<size_t>(std::count_if(
+          lines.begin(), lines.end(),
+          [](const std::string &line) { return line.find(": ignored ") != line.npos; })),
+      std::size(strays));
   EXPECT_EQ(stats().connections_lost, 0u);
 }
 

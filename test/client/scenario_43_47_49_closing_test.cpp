@@ -130,6 +130,107 @@ TEST_F(scenario_43, from_the_message_callback) {
   EXPECT_EQ(messages, 1);
 }
 
+TEST_F(scenario_43, from_the_chunk_callback_while_the_chunk_is_kept) {
+  fake::stream_fill(invoices(), 5, bytes_of("x"));
+  create();
+  static rstream_chunk *kept;
+  kept = nullptr;
+  consumer_log &log = new_consumer_log();
+  rstream_consumer_options o = log.options();
+  o.offset_type = RSTREAM_OFFSET_FIRST;
+  o.on_chunk = [](rstream_consumer *, rstream_chunk *chunk, void *) {
+    ASSERT_EQ(kept, nullptr);
+    rstream_chunk_retain(chunk);
+    kept = chunk;
+    close_from_callback();
+  };
+  rstream_consumer *c;
+  ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
+  expect_closed();
+  ASSERT_NE(kept, nullptr);
+  for (uint64_t offset = 0; offset < 5; offset++) {
+    const rstream_message_view *m = rstream_chunk_next(kept);
+    ASSERT_NE(m, nullptr);
+    EXPECT_EQ(m->offset, offset);
+  }
+  rstream_chunk_release(kept);
+}
+
+TEST_F(scenario_43, from_the_entry_error_callback) {
+  create();
+  consumer_log &log = new_consumer_log();
+  rstream_consumer_options o = log.message_options();
+  o.on_entry_error = [](rstream_consumer *, const rstream_entry_error *, void *user) {
+    consumer_log::of(user)->entry_errors += '!';
+    close_from_callback();
+  };
+  open_consumer(log, o);
+  fake::chunk_parts parts;
+  fake::chunk_add_batch(parts, {"a", "b"}, 3);  // there is no third
+  fake::chunk_add(parts, "c");
+  fake::peer_send(subscribed_peer(), fake::deliver_frame(0, 2, parts));
+  expect_closed();
+  EXPECT_EQ(log.entry_errors, "!");
+  EXPECT_EQ(log.messages, "0=a 1=b");
+}
+
+TEST_F(scenario_43, from_the_writable_callback) {
+  create();
+  producer_log &log = new_producer_log();
+  rstream_producer_options o = log.options();
+  o.max_messages_in_flight = 2;
+  o.on_writable = [](rstream_producer *, void *user) {
+    producer_log::of(user)->writable++;
+    close_from_callback();
+  };
+  rstream_producer *p = open_producer(log, o);
+  send(p, "x");
+  send(p, "x");
+  ASSERT_EQ(rstream_producer_send_bytes(p, "x", 1, nullptr), RSTREAM_EAGAIN);
+  expect_closed();
+  EXPECT_EQ(log.writable, 1);
+  EXPECT_EQ(log.summary(), "1:0 2:0");
+}
+
+TEST_F(scenario_43, from_the_flushed_callback_while_another_flush_waits) {
+  create();
+  producer_log &log = new_producer_log();
+  rstream_producer *p = open_producer(log, log.options());
+  static int flushed;
+  flushed = 0;
+  auto on_flushed = [](rstream_producer *, int, void *) {
+    if (flushed++ == 0) close_from_callback();
+  };
+  for (int i = 0; i < 2; i++) {
+    send(p, "x");
+    ASSERT_EQ(rstream_producer_flush(p, on_flushed, nullptr), 0);
+  }
+  expect_closed();
+  EXPECT_EQ(flushed, 2);
+  EXPECT_EQ(log.summary(), "1:0 2:0");
+}
+
+TEST_F(scenario_43, from_the_closed_callbacks_of_handles) {
+  for (bool by_producer : {true, false}) {
+    create();
+    closes = 0;
+    producer_log &plog = new_producer_log();
+    consumer_log &clog = new_consumer_log();
+    rstream_producer *p = open_producer(plog, plog.options());
+    rstream_consumer *c = open_consumer(clog, clog.message_options());
+    if (by_producer) {
+      auto on_closed = [](rstream_producer *, int, void *) { close_from_callback(); };
+      ASSERT_EQ(rstream_producer_close(p, on_closed), 0);
+    } else {
+      auto on_closed = [](rstream_consumer *, int, void *) { close_from_callback(); };
+      ASSERT_EQ(rstream_consumer_close(c, on_closed), 0);
+    }
+    expect_closed();
+    env_closed = 0;
+    env = nullptr;
+  }
+}
+
 TEST_F(scenario_43, from_the_state_callback_when_open) {
   create();
   static int states;
@@ -219,18 +320,53 @@ TEST_F(scenario_47, a_handle_closed_at_any_step_of_its_opening_never_opens) {
   }
 }
 
-TEST_F(scenario_47, a_handle_closed_while_the_name_is_looked_up_never_opens) {
+TEST_F(scenario_47, handles_closed_while_the_name_is_looked_up_never_open) {
   options.host = "localhost";
   create();
-  producer_log &log = new_producer_log();
-  rstream_producer_options o = log.options();
+  producer_log &plog = new_producer_log();
+  consumer_log &clog = new_consumer_log();
+  rstream_producer_options po = plog.options();
+  rstream_consumer_options co = clog.message_options();
   rstream_producer *p;
-  ASSERT_EQ(rstream_producer_open(&p, env, &o), 0);
+  rstream_consumer *c;
+  ASSERT_EQ(rstream_producer_open(&p, env, &po), 0);
+  ASSERT_EQ(rstream_consumer_open(&c, env, &co), 0);
+  ASSERT_TRUE(logged("-> resolving"));
+  ASSERT_FALSE(logged("-> connecting"));
   ASSERT_EQ(rstream_producer_close_within(p, 0, producer_log::on_closed), 0);
+  ASSERT_EQ(rstream_consumer_close(c, consumer_log::on_closed), 0);
   close_env();
-  EXPECT_EQ(log.closed, 1);
-  EXPECT_TRUE(log.states.empty());
+  EXPECT_EQ(plog.closed, 1);
+  EXPECT_EQ(clog.closed, 1);
+  EXPECT_TRUE(plog.states.empty());
+  EXPECT_TRUE(clog.states.empty());
   EXPECT_EQ(frames_of(key::open), 0u);
+}
+
+TEST_F(scenario_47, handles_closed_while_connecting_never_open) {
+  create();
+  producer_log &plog = new_producer_log();
+  consumer_log &clog = new_consumer_log();
+  rstream_producer_options po = plog.options();
+  rstream_consumer_options co = clog.message_options();
+  rstream_producer *p = nullptr;
+  rstream_consumer *c = nullptr;
+  bool closed = false;
+  awaited_line = "-> connecting";
+  on_awaited_line = [&] {
+    ASSERT_EQ(rstream_producer_close_within(p, 0, producer_log::on_closed), 0);
+    ASSERT_EQ(rstream_consumer_close(c, consumer_log::on_closed), 0);
+    closed = true;
+  };
+  ASSERT_EQ(rstream_producer_open(&p, env, &po), 0);
+  ASSERT_EQ(rstream_consumer_open(&c, env, &co), 0);
+  EXPECT_TRUE(run_until([&] { return plog.closed > 0 && clog.closed > 0; }));
+  close_env();
+  EXPECT_TRUE(closed);
+  EXPECT_EQ(plog.closed, 1);
+  EXPECT_EQ(clog.closed, 1);
+  EXPECT_TRUE(plog.states.empty());
+  EXPECT_TRUE(clog.states.empty());
 }
 
 TEST_F(scenario_47, an_environment_closed_at_any_step_of_the_handshake_is_gone) {

@@ -1,6 +1,6 @@
-// Running out of memory is an error code: a scenario is run once to count its
-// allocations, then again with the first one failing, the second, and so on to the last;
-// and once more with that one and all after it.
+// Scenario 38: running out of memory is an error code: a scenario is run once to count
+// its allocations, then again with the first one failing, the second, and so on to the
+// last; and once more with that one and all after it.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -415,12 +415,12 @@ void fail_each(way how, bool all_that_follow) {
          static_cast<unsigned long long>(n), noticed);
 }
 
-TEST(oom, each_allocation_fails_once) { fail_each(way::plain, false); }
-TEST(oom, each_allocation_fails_and_all_that_follow) { fail_each(way::plain, true); }
-TEST(oom, each_allocation_fails_once_with_packed_messages) {
+TEST(scenario_38, each_allocation_fails_once) { fail_each(way::plain, false); }
+TEST(scenario_38, each_allocation_fails_and_all_that_follow) { fail_each(way::plain, true); }
+TEST(scenario_38, each_allocation_fails_once_with_packed_messages) {
   fail_each(way::packed, false);
 }
-TEST(oom, each_allocation_fails_and_all_that_follow_with_packed_messages) {
+TEST(scenario_38, each_allocation_fails_and_all_that_follow_with_packed_messages) {
   fail_each(way::packed, true);
 }
 
