@@ -14,11 +14,12 @@ constexpr uint32_t not_found = UINT32_MAX;
 
 bool holds(const batch *b, uint64_t id) { return id - b->first_id < b->count; }
 
-// Outcomes come nearly in order: in the batch of the last one, or the next.
+// Outcomes come nearly in order: in the batch of the last one, or the next. The broker
+// can't know what was not sent, whatever it says.
 uint32_t find_batch(const producer *p, uint64_t id) {
-  if (p->hint < p->batches.count && holds(p->batches[p->hint], id)) return p->hint;
   uint32_t low = 0;
-  uint32_t high = p->batches.count;
+  uint32_t high = p->batches.count - p->unsent;
+  if (p->hint < high && holds(p->batches[p->hint], id)) return p->hint;
   while (low < high) {
     uint32_t middle = low + (high - low) / 2;
     const batch *b = p->batches[middle];

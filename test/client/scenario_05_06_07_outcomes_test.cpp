@@ -130,6 +130,39 @@ TEST_F(scenario_6, confirms_in_reverse_reach_their_own_messages) {
             "4:0 3:0 2:" + std::to_string(RSTREAM_BROKER_ACCESS_REFUSED) + " 1:0");
 }
 
+// Every order of four ids; the one at the end is refused, one in the middle with another
+// code.
+TEST_F(scenario_6, outcomes_in_every_order_reach_their_own_messages) {
+  std::vector<uint64_t> order = {1, 2, 3, 4};
+  uint64_t first = 0;  // of the round, counted from 0
+  on_frame(node(), key::publish, [&](fake::peer &from, const fake::frame &fr) {
+    uint8_t id = fr.body[0];
+    const wire::failed_id failed[] = {{first + order[2], 16}, {first + order[3], 17}};
+    fake::peer_send(from,
+                    fake::join({confirm(id, {first + order[0], first + order[1]}),
+                                fake::frame_of(wire::publish_error{id, {failed}})}));
+    return fake::verdict::handled;
+  });
+  create();
+  producer_log &log = new_producer_log();
+  rstream_producer *p = open_producer(log, log.options());
+  do {
+    log.outcomes.clear();
+    for (int i = 0; i < 4; i++) send(p, "x");
+    ASSERT_TRUE(run_until([&] { return log.outcomes.size() >= 4; }));
+    std::string expected;
+    const int codes[] = {0, 0, RSTREAM_BROKER_ACCESS_REFUSED,
+                         RSTREAM_BROKER_PRECONDITION_FAILED};
+    for (size_t i = 0; i < 4; i++) {
+      expected += (i ? " " : "") + std::to_string(first + order[i]) + ':' +
+                  std::to_string(codes[i]);
+    }
+    EXPECT_EQ(log.summary(), expected);
+    first += 4;
+  } while (std::next_permutation(order.begin(), order.end()));
+  EXPECT_EQ(first, 24 * 4u);
+}
+
 TEST_F(scenario_7, bogus_outcomes_are_counted_and_ignored) {
   create();
   producer_log &log = new_producer_log();
@@ -158,4 +191,55 @@ TEST_F(scenario_7, bogus_outcomes_are_counted_and_ignored) {
   EXPECT_EQ(stats().frames_ignored, 2 * 2u);
   EXPECT_EQ(stats().connections_lost, 0u);
   EXPECT_FALSE(log.ended());
+}
+
+TEST_F(scenario_7, an_outcome_told_again_while_others_wait_is_counted_and_ignored) {
+  on_frame(node(), key::publish, [](fake::peer &from, const fake::frame &fr) {
+    uint8_t id = fr.body[0];
+    fake::peer_send(
+        from, fake::join({confirm(id, {2, 2}), confirm(id, {2}), failure(id, {2, 3}, 17),
+                          confirm(id, {3}), confirm(id, {1, 2, 3, 4})}));
+    return fake::verdict::handled;
+  });
+  create();
+  producer_log &log = new_producer_log();
+  rstream_producer *p = open_producer(log, log.options());
+  for (int i = 0; i < 4; i++) send(p, "x");
+  ASSERT_TRUE(run_until([&] { return log.outcomes.size() >= 4; }));
+  std::string refused = std::to_string(RSTREAM_BROKER_PRECONDITION_FAILED);
+  EXPECT_EQ(log.summary(), "2:0 3:" + refused + " 1:0 4:0");
+  rstream_producer_stats s;
+  s.struct_size = sizeof s;
+  ASSERT_EQ(rstream_producer_stats_get(p, &s), 0);
+  EXPECT_EQ(s.unknown_confirms, 2 + 1 + 1 + 2u);
+  EXPECT_EQ(s.messages_in_flight, 0u);
+}
+
+// The messages wait for the producer to be open: nobody but the application knows them.
+TEST_F(scenario_7, outcomes_for_what_was_not_sent_yet_are_counted_and_ignored) {
+  for (key step : {key::declare_publisher, key::query_publisher_sequence}) {
+    SCOPED_TRACE(wire::command_name(raw(step)));
+    node().hooks.clear();
+    on_frame(node(), step, [](fake::peer &from, const fake::frame &fr) {
+      fake::peer_send(from, fake::join({confirm(0, {1, 2}), failure(0, {3}, 17)}));
+      fake::peer_handle(from, fr);
+      return fake::verdict::handled;
+    });
+    create();
+    producer_log &log = new_producer_log();
+    rstream_producer_options o = log.options();
+    o.name = wire::command_name(raw(step));
+    o.max_batch_messages = 2;  // a frame is told of whole, another in part
+    rstream_producer *p;
+    ASSERT_EQ(rstream_producer_open(&p, env, &o), 0);
+    for (int i = 0; i < 4; i++) send(p, "x");
+    EXPECT_TRUE(run_until([&] { return log.outcomes.size() >= 4 || log.ended(); }));
+    expect_all_confirmed(log, 4);
+    rstream_producer_stats s;
+    s.struct_size = sizeof s;
+    ASSERT_EQ(rstream_producer_stats_get(p, &s), 0);
+    EXPECT_EQ(s.unknown_confirms, 3u);
+    renew();
+  }
+  EXPECT_EQ(invoices().next_offset, 8u);
 }

@@ -117,6 +117,20 @@ TEST_F(scenario_26, impossible_frame_sizes_on_an_open_connection_end_it) {
   }
 }
 
+// Deliver frames may be large: a size that is allowed is still only a claim.
+TEST_F(scenario_26, a_frame_that_claims_much_takes_little) {
+  create();
+  consumer_log &log = new_consumer_log();
+  open_consumer(log, log.message_options());
+  fake::peer_send(
+      subscribed_peer(),
+      fake::join({size_alone(127u << 20), from_hex("00080002 00"), byte_vector(100000)}));
+  uint64_t received = totals(cluster()).bytes_sent;
+  EXPECT_TRUE(run_until([&] { return stats().bytes_received == received; }));
+  EXPECT_FALSE(log.ended());
+  EXPECT_LT(largest_block, 1u << 20);
+}
+
 TEST_F(scenario_27, a_frame_of_9_kib_before_open_is_refused) {
   const key steps[] = {key::peer_properties, key::sasl_handshake, key::sasl_authenticate,
                        key::open};
