@@ -405,6 +405,23 @@ TEST_F(scenario_49, a_broker_that_never_answers_close_is_left_at_the_deadline) {
   EXPECT_TRUE(run_until([&] { return node().peers.empty(); })) << "a descriptor is left";
 }
 
+TEST_F(scenario_49, the_others_do_not_pass_over_one_that_gets_no_answer_to_close) {
+  on_frame(node(), key::close, [](fake::peer &from, const fake::frame &) {
+    bool silent = from.properties["connection_name"].ends_with("producers");
+    return silent ? fake::verdict::handled : fake::verdict::pass;
+  });
+  create();
+  producer_log &plog = new_producer_log();
+  consumer_log &clog = new_consumer_log();
+  open_producer(plog, plog.options());
+  open_consumer(clog, clog.message_options());
+  ASSERT_EQ(node().peers.size(), 3u);
+  close_env();
+  EXPECT_EQ(frames_of(key::close), 3u);
+  EXPECT_TRUE(logged("did not answer Close"));
+  EXPECT_TRUE(run_until([&] { return node().peers.empty(); })) << "a descriptor is left";
+}
+
 TEST_F(scenario_49, a_broker_that_stops_reading_does_not_hold_it_either) {
   create();
   producer_log &log = new_producer_log();

@@ -166,6 +166,7 @@ bool check_size(peer &p, uint32_t size) {
   if (p.frame_max == 0 || size <= p.frame_max || p.state != peer_state::ready)
     return true;
   p.skip = uint64_t{size} + wire::frame_size_bytes;
+  p.count.refused++;
   peer_send_close(p, wire::response::frame_too_large, "Frame size exceeds maximum");
   return true;
 }

@@ -314,6 +314,7 @@ TEST_F(fake_broker, a_frame_above_the_limit_gets_close_14_from_4_3_5_on) {
   EXPECT_FALSE(l.closed);
   world.advance(10000);
   EXPECT_TRUE(l.closed);
+  EXPECT_EQ(totals(c).refused, 1u);
 
   c.options.version = "4.0.5";
   fake_link &older = open();
