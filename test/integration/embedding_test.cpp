@@ -54,6 +54,16 @@ TEST_F(embedding, a_loop_of_its_own) {
   EXPECT_EQ(c.wrong_bodies, 0u);
   EXPECT_EQ(p.confirmed(), 5000u);
 
+  // It sleeps until there is something to do.
+  producer_probe lingering;
+  ASSERT_EQ(lingering.open(e, stream, [](auto &o) { o.linger_ms = 50; }), 0);
+  step_until([&] { return lingering.opened > 0; });
+  ASSERT_EQ(lingering.send_number(0), 0);
+  int steps = 0;
+  step_until([&] { return steps++, lingering.all_told(); });
+  EXPECT_EQ(lingering.confirmed(), 1u);
+  EXPECT_LT(steps, 100);
+
   // Without anything to do it comes back in time.
   EXPECT_EQ(rstream_env_run(e, 0), 0);
   EXPECT_EQ(rstream_env_run(e, 20), 0);

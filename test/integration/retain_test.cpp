@@ -64,6 +64,15 @@ TEST_F(retain, bytes_stay_until_released) {
   ASSERT_TRUE(run_until([&] { return messages == 5000; }));
   EXPECT_EQ(c.stats().chunks_held, held.size());
   EXPECT_GT(c.stats().bytes_held, 5000u * strlen("message 0"));
+  // What was let go of would now be used again, on the same connection.
+  for (int i = 0; i < 3; i++) {
+    consumer_probe other;
+    ASSERT_EQ(other.open_first(env, stream), 0);
+    ASSERT_TRUE(run_until([&] { return other.messages == 5000; }));
+    ASSERT_EQ(other.close(), 0);
+    ASSERT_TRUE(run_until([&] { return other.closed > 0; }));
+  }
+  EXPECT_EQ(stats().connections_for_consumers, 1u);
   for (rstream_chunk *chunk : held) rstream_chunk_release(chunk);
   EXPECT_EQ(c.stats().chunks_held, held.size());
   EXPECT_EQ(read_and_release(), 5000u);
