@@ -416,7 +416,9 @@ void fail_each(way how, bool all_that_follow) {
 }
 
 TEST(scenario_38, each_allocation_fails_once) { fail_each(way::plain, false); }
-TEST(scenario_38, each_allocation_fails_and_all_that_follow) { fail_each(way::plain, true); }
+TEST(scenario_38, each_allocation_fails_and_all_that_follow) {
+  fail_each(way::plain, true);
+}
 TEST(scenario_38, each_allocation_fails_once_with_packed_messages) {
   fail_each(way::packed, false);
 }
