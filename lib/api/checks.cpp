@@ -25,8 +25,8 @@ int check_range(env *e, const char *what, uint64_t value, uint64_t low, uint64_t
                    low, high);
 }
 
-int check_compression(env *e, rstream_compression compression) {
-  auto number = static_cast<uint64_t>(compression);
+int check_compression(env *e, const rstream_compression &compression) {
+  uint32_t number = number_of(compression);
   int rc = check_range(e, "compression", number, 0, compression_count - 1);
   if (rc < 0 || compression_available(*e->compression, static_cast<uint8_t>(number)))
     return rc;

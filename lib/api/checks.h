@@ -4,6 +4,7 @@
 // code and words in the environment's error text.
 
 #include <cstdint>
+#include <cstring>
 
 #include "client/env.h"
 
@@ -18,9 +19,19 @@ constexpr size_t max_name_bytes = 255;
 [[nodiscard]] int check_range(env *e, const char *what, uint64_t value, uint64_t low,
                               uint64_t high);
 // RSTREAM_EINVAL for what is none, RSTREAM_ENOTSUP for what is not built in.
-[[nodiscard]] int check_compression(env *e, rstream_compression compression);
+[[nodiscard]] int check_compression(env *e, const rstream_compression &compression);
 // RSTREAM_ECLOSED once the environment is closing.
 [[nodiscard]] int check_open(env *e);
+
+// What an application's enum holds, which need not be one of its values: in C it may be
+// any number, which C++ does not allow to be looked at as the enum.
+template <class T>
+uint32_t number_of(const T &value) {
+  static_assert(sizeof(T) == sizeof(uint32_t));
+  uint32_t number;
+  memcpy(&number, &value, sizeof number);
+  return number;
+}
 
 template <class T>
 void default_to(T &option, T value) {

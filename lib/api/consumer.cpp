@@ -15,7 +15,8 @@ constexpr uint32_t most_sub_entry_bytes = 1u << 30;
 constexpr uint64_t default_chunk_decompressed_bytes = 1u << 30;
 
 void set_defaults(rstream_consumer_options &o) {
-  default_to(o.offset_type, RSTREAM_OFFSET_NEXT);
+  if (number_of(o.offset_type) == RSTREAM_OFFSET_DEFAULT)
+    o.offset_type = RSTREAM_OFFSET_NEXT;
   default_to(o.initial_credit, default_credit);
   default_to(o.max_sub_entry_bytes, default_sub_entry_bytes);
   default_to(o.max_chunk_decompressed_bytes, default_chunk_decompressed_bytes);
@@ -25,12 +26,12 @@ int check_options(env *e, const rstream_consumer_options &o) {
   int rc = check_name(e, "the stream's name", o.stream);
   if (rc == 0) rc = check_optional_name(e, "the consumer's name", o.name);
   if (rc == 0) {
-    rc = check_range(e, "offset_type", static_cast<uint64_t>(o.offset_type),
-                     RSTREAM_OFFSET_FIRST, RSTREAM_OFFSET_TIMESTAMP);
+    rc = check_range(e, "offset_type", number_of(o.offset_type), RSTREAM_OFFSET_FIRST,
+                     RSTREAM_OFFSET_TIMESTAMP);
   }
   if (rc == 0) rc = check_range(e, "initial_credit", o.initial_credit, 1, most_credit);
   if (rc == 0) {
-    rc = check_range(e, "codec", static_cast<uint64_t>(o.codec), RSTREAM_CODEC_RAW,
+    rc = check_range(e, "codec", number_of(o.codec), RSTREAM_CODEC_RAW,
                      RSTREAM_CODEC_AMQP);
   }
   if (rc == 0) {

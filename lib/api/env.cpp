@@ -70,7 +70,7 @@ int check_numbers(const rstream_env_options &o) {
        ids_per_connection},
       {"max_consumers_per_connection", o.max_consumers_per_connection, 1,
        ids_per_connection},
-      {"log_level", static_cast<uint32_t>(o.log_level), 0, RSTREAM_LOG_OFF},
+      {"log_level", number_of(o.log_level), 0, RSTREAM_LOG_OFF},
   };
   for (const auto &limit : limits) {
     int rc = check_number(o, limit.what, limit.value, limit.low, limit.high);

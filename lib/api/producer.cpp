@@ -56,7 +56,7 @@ int check_options(env *e, const rstream_producer_options &o) {
                      most_confirm_timeout_ms);
   }
   if (rc == 0) {
-    rc = check_range(e, "codec", static_cast<uint64_t>(o.codec), RSTREAM_CODEC_RAW,
+    rc = check_range(e, "codec", number_of(o.codec), RSTREAM_CODEC_RAW,
                      RSTREAM_CODEC_AMQP);
   }
   if (rc == 0 && o.ids_given && !o.name)

@@ -324,6 +324,21 @@ TEST_F(publish_edges, a_sub_entry_of_messages_with_filter_values_is_refused) {
   ASSERT_TRUE(wait_for(1));
 }
 
+TEST_F(publish_edges, numbers_that_are_no_codec_and_no_compression_are_refused) {
+  rstream_producer_options o = producer_options();
+  o.codec = static_cast<rstream_codec>(2);
+  EXPECT_EQ(rstream_producer_open(&p, env, &o), RSTREAM_EINVAL);
+  EXPECT_EQ(last_error(), "codec is 2, allowed are 0 to 1");
+  o.codec = RSTREAM_CODEC_AMQP;
+  o.sub_entry_messages = 2;
+  o.compression = static_cast<rstream_compression>(8);
+  EXPECT_EQ(rstream_producer_open(&p, env, &o), RSTREAM_EINVAL);
+  EXPECT_EQ(last_error(), "compression is 8, allowed are 0 to 7");
+  o.compression = static_cast<rstream_compression>(7);
+  EXPECT_EQ(rstream_producer_open(&p, env, &o), RSTREAM_ENOTSUP);
+  EXPECT_EQ(p, nullptr);
+}
+
 TEST_F(publish_edges, none_of_no_messages_are_accepted) {
   open();
   EXPECT_EQ(rstream_producer_send_many(p, nullptr, 0, nullptr), 0);
