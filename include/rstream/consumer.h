@@ -75,6 +75,64 @@ typedef struct rstream_entry_error {
 typedef void (*rstream_entry_error_cb)(rstream_consumer *consumer,
                                        const rstream_entry_error *error, void *user);
 
+/* A chunk that could not be handed out: its CRC-32 or its header is wrong. Nothing of it
+ * was handed out, nor will be; `action` tells what happens next. Borrowed until the
+ * callback returns. */
+typedef enum rstream_bad_chunk {
+  RSTREAM_BAD_CHUNK_RESUBSCRIBE = 0, /* ask the broker for it anew, up to 3 times; if it
+                                        stays bad, the consumer ends */
+  RSTREAM_BAD_CHUNK_SKIP = 1,        /* go on with the next one */
+  RSTREAM_BAD_CHUNK_END = 2          /* end the consumer with this reason */
+} rstream_bad_chunk;
+
+typedef struct rstream_chunk_error {
+  size_t struct_size;       /* size of what the library filled */
+  int status;               /* RSTREAM_ECHECKSUM or RSTREAM_EPROTO */
+  uint64_t first_offset;    /* as the chunk says, or the next one expected */
+  uint64_t message_count;   /* as the chunk says; 0 when its header is malformed */
+  rstream_bad_chunk action; /* what is done about it */
+  const char *text;
+} rstream_chunk_error;
+
+typedef void (*rstream_chunk_error_cb)(rstream_consumer *consumer,
+                                       const rstream_chunk_error *error, void *user);
+
+/* Whether a message is wanted: 1 or 0. Called for each message right before it would be
+ * handed out, in on_message mode and by rstream_chunk_next() alike; it must not call
+ * functions of rstream. A filter value of the broker's selects chunks, with some that do
+ * not match, so what must be exact is decided here. */
+typedef int (*rstream_message_filter_cb)(const rstream_message_view *message, void *user);
+
+/* Where to begin, and when to stop. Called with active 1 before messages come: when the
+ * consumer opens, or with single_active, whenever the broker makes it the active one
+ * (command ConsumerUpdate). Called with active 0 when the broker makes another one
+ * active; no chunk or message is handed out from here on until it is active again.
+ *
+ * Returns RSTREAM_UPDATE_DEFAULT for what the library does by itself: begin after the
+ * offset stored under the name if there is one, else as the options say; when stopping,
+ * wait until the chunks that are held are finished and store the last offset. Returns
+ * RSTREAM_UPDATE_LATER if rstream_consumer_update_done() will be called: before this
+ * callback returns, or within update_timeout_ms, after which it is as if the default had
+ * been returned. Any function may be called meanwhile, the consumer's own queries and
+ * stores included. */
+typedef enum rstream_update_reply {
+  RSTREAM_UPDATE_DEFAULT = 0,
+  RSTREAM_UPDATE_LATER = 1
+} rstream_update_reply;
+typedef rstream_update_reply (*rstream_consumer_update_cb)(rstream_consumer *consumer,
+                                                           int active, void *user);
+
+/* Stores an offset in the application's own store, instead of the broker. `offset` is
+ * that of the last message finished. */
+typedef void (*rstream_store_offset_cb)(rstream_consumer *consumer, uint64_t offset,
+                                        void *user);
+
+/* The last message that was committed when the broker sent it has been handed out;
+ * `next_offset` is the one after it. Comes again each time the consumer fell behind and
+ * caught up. Broker 3.11, never below. */
+typedef void (*rstream_caught_up_cb)(rstream_consumer *consumer, uint64_t next_offset,
+                                     void *user);
+
 typedef void (*rstream_consumer_state_cb)(rstream_consumer *consumer,
                                           const rstream_state *state, void *user);
 
@@ -83,6 +141,29 @@ typedef void (*rstream_consumer_state_cb)(rstream_consumer *consumer,
  * consumer before. */
 typedef void (*rstream_consumer_closed_cb)(rstream_consumer *consumer, int status,
                                            void *user);
+
+/* What becomes of the offsets of finished messages. A message is finished when its
+ * callback has returned; those of a chunk, when the chunk is, and all chunks before it.
+ */
+typedef enum rstream_tracking {
+  RSTREAM_TRACKING_DEFAULT = 0, /* AUTOMATIC for a consumer with a name, else NONE */
+  RSTREAM_TRACKING_NONE = 1,    /* nothing is looked up, nothing is stored */
+  RSTREAM_TRACKING_AUTOMATIC =
+      2, /* begins after the stored offset if there is one, and stores the last finished
+            one every store_every_messages or store_interval_ms, whichever comes first,
+            and when closing; never a lower one than is stored, nothing if nothing was
+            finished */
+  RSTREAM_TRACKING_MANUAL = 3 /* begins likewise; rstream_consumer_store_offset() alone
+                                 stores */
+} rstream_tracking;
+
+/* When the broker may send more chunks. */
+typedef enum rstream_credit_policy {
+  RSTREAM_CREDIT_ON_FINISH = 0,  /* one for each chunk finished */
+  RSTREAM_CREDIT_ON_ARRIVAL = 1, /* one for each chunk received: fastest, and bounded only
+                                    by max_bytes_held */
+  RSTREAM_CREDIT_MANUAL = 2      /* by rstream_consumer_grant_credit() alone */
+} rstream_credit_policy;
 
 /* Set with rstream_consumer_options_init(), then change what differs. 0 or NULL means the
  * default. Everything is copied. */
@@ -122,6 +203,39 @@ typedef struct rstream_consumer_options {
                                    1073741824 (1 GiB) */
   uint64_t max_chunk_decompressed_bytes; /* those of one chunk together; default
                                             1073741824 (1 GiB) */
+
+  rstream_tracking tracking;               /* see there. All but NONE need a name */
+  uint32_t store_every_messages;           /* automatic: default 10000 */
+  uint32_t store_interval_ms;              /* automatic: default 5000 */
+  rstream_store_offset_cb on_store_offset; /* automatic: stores instead of the broker, and
+                                              no offset is looked up at the broker either;
+                                              on_update tells where to begin. Needs no
+                                              name. Default: none */
+  rstream_consumer_update_cb on_update;    /* default: none, as if it returned
+                                              RSTREAM_UPDATE_DEFAULT */
+  uint32_t update_timeout_ms; /* how long on_update may take; default 20000, at most
+                                 50000: after 60 s the broker ends the connection */
+  uint8_t single_active; /* 1: of all consumers with this name on this stream, the broker
+                            has one at a time receive (single active consumer). Needs a
+                            name; broker 3.11, below it the consumer ends with
+                            RSTREAM_ENOTSUP */
+
+  uint8_t match_unfiltered;         /* 1: with filter_values: also messages without one */
+  const char *const *filter_values; /* only chunks that may have messages with one of
+                                       these filter values; broker 3.13, below it the
+                                       consumer ends with RSTREAM_ENOTSUP. At most 255
+                                       bytes each; default: none */
+  size_t filter_value_count;        /* at most 255 */
+  rstream_message_filter_cb on_filter; /* the exact choice; default: all are wanted */
+
+  rstream_credit_policy credit_policy; /* default RSTREAM_CREDIT_ON_FINISH */
+  uint16_t credit_every;   /* give credits back so many at a time; default 1, at most
+                              initial_credit */
+  uint64_t max_bytes_held; /* chunks received and not finished; beyond it at most one more
+                              is received. Default: no limit but initial_credit chunks */
+  rstream_bad_chunk bad_chunk;           /* default RSTREAM_BAD_CHUNK_RESUBSCRIBE */
+  rstream_chunk_error_cb on_chunk_error; /* default: logged and counted only */
+  rstream_caught_up_cb on_caught_up;     /* default: none */
 } rstream_consumer_options;
 
 #define rstream_consumer_options_init(o) \
@@ -135,8 +249,7 @@ RSTREAM_EXPORT void rstream_consumer_options_init_sized(rstream_consumer_options
  * it could not be. A stream that is not available yet is asked for again until
  * request_timeout_ms of the environment passed.
  *
- * A chunk whose CRC-32 is wrong is not handed out; it ends the consumer with
- * RSTREAM_ECHECKSUM.
+ * A chunk whose CRC-32 is wrong is not handed out; see bad_chunk.
  *
  * Errors: RSTREAM_EINVAL, RSTREAM_ECLOSED (the environment is closing), RSTREAM_ENOMEM.
  * `*consumer` is NULL then. Since 0.1.0. */
@@ -156,6 +269,47 @@ RSTREAM_EXPORT int rstream_consumer_close(rstream_consumer *consumer,
 RSTREAM_EXPORT int rstream_consumer_store_offset(rstream_consumer *consumer,
                                                  uint64_t offset);
 
+/* Asks for the offset stored under the consumer's name, on the consumer's own connection.
+ * `status` is 0, RSTREAM_BROKER_NO_OFFSET when nothing is stored, or why it could not be
+ * found. Errors: RSTREAM_EINVAL (no name), RSTREAM_ECLOSED, RSTREAM_ENOMEM, RSTREAM_EBUSY
+ * (not connected yet). Since 0.1.0. */
+typedef void (*rstream_consumer_offset_cb)(rstream_consumer *consumer, int status,
+                                           uint64_t offset, void *user);
+RSTREAM_EXPORT int rstream_consumer_query_offset(rstream_consumer *consumer,
+                                                 rstream_consumer_offset_cb on_result,
+                                                 void *user);
+
+/* Answers on_update, which returned or will return RSTREAM_UPDATE_LATER. `type` tells
+ * where to begin: RSTREAM_OFFSET_DEFAULT is what the library does by itself; `value` is
+ * the offset for OFFSET, milliseconds since 1970 for TIMESTAMP. When stopping, both are
+ * ignored. Errors: RSTREAM_EINVAL, RSTREAM_EBUSY (nothing is asked), RSTREAM_ECLOSED.
+ * Since 0.1.0. */
+RSTREAM_EXPORT int rstream_consumer_update_done(rstream_consumer *consumer,
+                                                rstream_offset_type type, uint64_t value);
+
+/* Whether the broker has this consumer receive: always ACTIVE once open unless it is a
+ * single active consumer. Since 0.1.0. */
+typedef enum rstream_activity {
+  RSTREAM_ACTIVITY_NONE = 0,    /* not open */
+  RSTREAM_ACTIVITY_STANDBY = 1, /* another one receives */
+  RSTREAM_ACTIVITY_ACTIVE = 2
+} rstream_activity;
+RSTREAM_EXPORT rstream_activity
+rstream_consumer_activity(const rstream_consumer *consumer);
+
+/* No chunk or message is handed out from here on until resumed; what was asked for
+ * already may still be received, and waits. Both may be repeated without effect. Errors:
+ * RSTREAM_EINVAL, RSTREAM_ECLOSED. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_consumer_pause(rstream_consumer *consumer);
+RSTREAM_EXPORT int rstream_consumer_resume(rstream_consumer *consumer);
+
+/* With RSTREAM_CREDIT_MANUAL: lets the broker send so many more chunks. The broker's rule
+ * that it waits for half of the initial credit does not apply: the library subscribes
+ * with one and grants the rest. Errors: RSTREAM_EINVAL (another policy, or 0 or more than
+ * 32767), RSTREAM_ECLOSED. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_consumer_grant_credit(rstream_consumer *consumer,
+                                                 uint16_t chunks);
+
 /* Where it stands; RSTREAM_STATE_CLOSED for NULL. Since 0.1.0. */
 RSTREAM_EXPORT rstream_handle_state
 rstream_consumer_state(const rstream_consumer *consumer);
@@ -171,12 +325,22 @@ typedef struct rstream_consumer_stats {
   uint64_t chunks;     /* received and accepted */
   uint64_t chunks_bad; /* malformed, or with a wrong CRC-32 */
   uint64_t messages;   /* handed out; in chunk mode, messages of chunks handed out */
-  uint64_t messages_filtered; /* below the offset asked for, not handed out */
-  uint64_t entries_bad;       /* see on_entry_error */
-  uint64_t bytes;             /* of Deliver frames */
-  uint64_t chunks_held;       /* handed out, not finished yet */
-  uint64_t bytes_held;        /* of those */
-  uint64_t next_offset;       /* offset after the last message of the last chunk */
+  uint64_t messages_filtered;  /* below the offset asked for, not handed out */
+  uint64_t entries_bad;        /* see on_entry_error */
+  uint64_t bytes;              /* of Deliver frames */
+  uint64_t chunks_held;        /* handed out, not finished yet */
+  uint64_t bytes_held;         /* of those */
+  uint64_t next_offset;        /* offset after the last message of the last chunk */
+  uint64_t committed_chunk_id; /* first offset of the last chunk that was committed when
+                                  the last Deliver was sent; broker 3.11, else 0 */
+  uint64_t messages_behind; /* lag: from next_offset to committed_chunk_id, at least 0 */
+  uint64_t finished_offset; /* offset after the last finished message, when ... */
+  uint8_t has_finished;     /* ... this is 1 */
+  uint8_t has_stored;       /* 1: some offset was stored, or found stored */
+  uint64_t stored_offset;   /* the last one, when has_stored is 1 */
+  uint64_t chunks_dropped;  /* received and not handed out: while not active, or when
+                               asked for anew */
+  uint64_t resubscribes;    /* for bad chunks, and for max_bytes_held */
 } rstream_consumer_stats;
 
 /* Set struct_size first. Errors: RSTREAM_EINVAL. Since 0.1.0. */
@@ -209,6 +373,13 @@ RSTREAM_EXPORT int rstream_chunk_info_get(const rstream_chunk *chunk,
  * can't be decoded is told to on_entry_error, unless the consumer is closed, and passed
  * over. Since 0.1.0. */
 RSTREAM_EXPORT const rstream_message_view *rstream_chunk_next(rstream_chunk *chunk);
+
+/* The next messages of a chunk, many in one call, for bindings: fills up to `most` places
+ * of each array given; an array may be NULL. Returns how many, 0 at the end. The bodies
+ * are borrowed as long as the chunk. As rstream_chunk_next() otherwise. Since 0.1.0. */
+RSTREAM_EXPORT size_t rstream_chunk_read(rstream_chunk *chunk, const uint8_t **bodies,
+                                         size_t *body_sizes, uint64_t *offsets,
+                                         size_t most);
 
 /* Back to the first message. Bodies handed out so far stay valid. Since 0.1.0. */
 RSTREAM_EXPORT void rstream_chunk_rewind(rstream_chunk *chunk);

@@ -10,6 +10,12 @@ namespace {
 
 constexpr uint16_t default_credit = 10;
 constexpr uint16_t most_credit = 32767;  // the protocol's number is signed
+constexpr uint32_t default_store_every = 10000;
+constexpr uint32_t default_store_interval_ms = 5000;
+constexpr uint32_t default_update_timeout_ms = 20000;
+constexpr uint32_t most_update_timeout_ms = 50000;  // the broker waits for 60 s
+constexpr uint32_t most_interval_ms = 24u * 3600 * 1000;
+constexpr size_t most_filter_values = 255;
 constexpr uint32_t default_sub_entry_bytes = 64u << 20;
 constexpr uint32_t most_sub_entry_bytes = 1u << 30;
 constexpr uint64_t default_chunk_decompressed_bytes = 1u << 30;
@@ -18,8 +24,54 @@ void set_defaults(rstream_consumer_options &o) {
   if (number_of(o.offset_type) == RSTREAM_OFFSET_DEFAULT)
     o.offset_type = RSTREAM_OFFSET_NEXT;
   default_to(o.initial_credit, default_credit);
+  default_to(o.store_every_messages, default_store_every);
+  default_to(o.store_interval_ms, default_store_interval_ms);
+  default_to(o.update_timeout_ms, default_update_timeout_ms);
+  default_to(o.credit_every, uint16_t{1});
+  bool tracks = o.name || o.on_store_offset;
+  default_to(o.tracking, tracks ? RSTREAM_TRACKING_AUTOMATIC : RSTREAM_TRACKING_NONE);
   default_to(o.max_sub_entry_bytes, default_sub_entry_bytes);
   default_to(o.max_chunk_decompressed_bytes, default_chunk_decompressed_bytes);
+}
+
+int check_tracking(env *e, const rstream_consumer_options &o) {
+  int rc = check_range(e, "tracking", static_cast<uint64_t>(o.tracking),
+                       RSTREAM_TRACKING_NONE, RSTREAM_TRACKING_MANUAL);
+  if (rc == 0) {
+    rc = check_range(e, "store_interval_ms", o.store_interval_ms, 1, most_interval_ms);
+  }
+  if (rc == 0) {
+    rc = check_range(e, "update_timeout_ms", o.update_timeout_ms, 1,
+                     most_update_timeout_ms);
+  }
+  if (rc < 0) return rc;
+  bool needs_name = o.tracking != RSTREAM_TRACKING_NONE && !o.on_store_offset;
+  if (needs_name && !o.name)
+    return env_error(e, RSTREAM_EINVAL, "tracking offsets needs a name");
+  if (o.single_active && !o.name)
+    return env_error(e, RSTREAM_EINVAL, "a single active consumer needs a name");
+  return 0;
+}
+
+int check_filters(env *e, const rstream_consumer_options &o) {
+  int rc =
+      check_range(e, "filter_value_count", o.filter_value_count, 0, most_filter_values);
+  if (rc == 0 && o.filter_value_count && !o.filter_values)
+    rc = env_error(e, RSTREAM_EINVAL, "the filter values are missing");
+  for (size_t i = 0; rc == 0 && i < o.filter_value_count; i++)
+    rc = check_name(e, "a filter value", o.filter_values[i]);
+  return rc;
+}
+
+int check_flow(env *e, const rstream_consumer_options &o) {
+  int rc = check_range(e, "credit_policy", static_cast<uint64_t>(o.credit_policy),
+                       RSTREAM_CREDIT_ON_FINISH, RSTREAM_CREDIT_MANUAL);
+  if (rc == 0) rc = check_range(e, "credit_every", o.credit_every, 1, o.initial_credit);
+  if (rc == 0) {
+    rc = check_range(e, "bad_chunk", static_cast<uint64_t>(o.bad_chunk),
+                     RSTREAM_BAD_CHUNK_RESUBSCRIBE, RSTREAM_BAD_CHUNK_END);
+  }
+  return rc;
 }
 
 int check_options(env *e, const rstream_consumer_options &o) {
@@ -30,6 +82,9 @@ int check_options(env *e, const rstream_consumer_options &o) {
                      RSTREAM_OFFSET_TIMESTAMP);
   }
   if (rc == 0) rc = check_range(e, "initial_credit", o.initial_credit, 1, most_credit);
+  if (rc == 0) rc = check_tracking(e, o);
+  if (rc == 0) rc = check_filters(e, o);
+  if (rc == 0) rc = check_flow(e, o);
   if (rc == 0) {
     rc = check_range(e, "codec", number_of(o.codec), RSTREAM_CODEC_RAW,
                      RSTREAM_CODEC_AMQP);
@@ -78,6 +133,41 @@ int rstream_consumer_store_offset(rstream_consumer *c, uint64_t offset) {
   return c ? consumer_store_offset(c, offset) : RSTREAM_EINVAL;
 }
 
+int rstream_consumer_query_offset(rstream_consumer *c,
+                                  rstream_consumer_offset_cb on_result, void *user) {
+  if (!c || !on_result) return RSTREAM_EINVAL;
+  return consumer_query_offset(c, on_result, user);
+}
+
+int rstream_consumer_update_done(rstream_consumer *c, rstream_offset_type type,
+                                 uint64_t value) {
+  if (!c) return RSTREAM_EINVAL;
+  int rc = check_range(c->env, "type", static_cast<uint64_t>(type),
+                       RSTREAM_OFFSET_DEFAULT, RSTREAM_OFFSET_TIMESTAMP);
+  if (rc < 0) return rc;
+  // The numbers are those of the protocol.
+  wire::offset_spec spec{static_cast<uint16_t>(type), value};
+  return consumer_update_done(c, type == RSTREAM_OFFSET_DEFAULT ? nullptr : &spec);
+}
+
+rstream_activity rstream_consumer_activity(const rstream_consumer *c) {
+  return c ? consumer_activity(c) : RSTREAM_ACTIVITY_NONE;
+}
+
+int rstream_consumer_pause(rstream_consumer *c) {
+  return c ? consumer_pause(c) : RSTREAM_EINVAL;
+}
+
+int rstream_consumer_resume(rstream_consumer *c) {
+  return c ? consumer_resume(c) : RSTREAM_EINVAL;
+}
+
+int rstream_consumer_grant_credit(rstream_consumer *c, uint16_t chunks) {
+  if (!c) return RSTREAM_EINVAL;
+  int rc = check_range(c->env, "chunks", chunks, 1, most_credit);
+  return rc < 0 ? rc : consumer_grant_credit(c, chunks);
+}
+
 rstream_handle_state rstream_consumer_state(const rstream_consumer *c) {
   return c ? consumer_state(c) : RSTREAM_STATE_CLOSED;
 }
@@ -95,6 +185,12 @@ const char *rstream_consumer_stream(const rstream_consumer *c) {
 int rstream_consumer_stats_get(const rstream_consumer *c, rstream_consumer_stats *stats) {
   if (!c) return RSTREAM_EINVAL;
   rstream_consumer_stats filled = c->stats;
+  if (filled.committed_chunk_id > filled.next_offset)
+    filled.messages_behind = filled.committed_chunk_id - filled.next_offset;
+  filled.has_finished = c->tracker.has_finished;
+  filled.finished_offset = c->tracker.finished_end;
+  filled.has_stored = c->tracker.has_stored;
+  filled.stored_offset = c->tracker.stored;
   return sized_write(stats, filled) ? 0 : RSTREAM_EINVAL;
 }
 
@@ -113,6 +209,11 @@ int rstream_chunk_info_get(const rstream_chunk *chunk, rstream_chunk_info *info)
 
 const rstream_message_view *rstream_chunk_next(rstream_chunk *chunk) {
   return chunk ? chunk_handle_next(chunk) : nullptr;
+}
+
+size_t rstream_chunk_read(rstream_chunk *chunk, const uint8_t **bodies,
+                          size_t *body_sizes, uint64_t *offsets, size_t most) {
+  return chunk ? chunk_handle_read(chunk, bodies, body_sizes, offsets, most) : 0;
 }
 
 void rstream_chunk_rewind(rstream_chunk *chunk) {

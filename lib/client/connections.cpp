@@ -104,9 +104,11 @@ void on_metadata_update(conn *c, const wire::metadata_update &frame) {
   }
 }
 
-// Sent for single active consumers only, which this version does not ask to be; but no
-// answer would cost the connection after 60 s.
+// No answer would cost the connection after 60 s.
 void on_consumer_update(conn *c, const wire::consumer_update &frame) {
+  member *m =
+      member_of(c, member_kind::consumer, frame.subscription_id, "ConsumerUpdate");
+  if (m) return consumer_updated(consumer_of(*m), frame);
   wire::consumer_update_response answer{.correlation_id = frame.correlation_id,
                                         .code = wire::raw(wire::response::ok),
                                         .spec = wire::offset_none()};

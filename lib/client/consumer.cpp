@@ -1,22 +1,22 @@
 // The life of a consumer: look up, connect, subscribe, receive, leave.
-#include "client/consumer.h"
-
 #include <cassert>
+#include <cstdio>
+#include <cstring>
 
+#include "client/consumer_internal.h"
 #include "client/env.h"
 
 namespace rstream {
 
 namespace {
 
-constexpr const char *phase_names[] = {"looking up", "connecting", "subscribing", "open",
-                                       "ended",      "leaving",    "closed"};
+constexpr const char *phase_names[] = {"looking up",  "connecting", "starting",
+                                       "subscribing", "open",       "ended",
+                                       "leaving",     "closed"};
 
 // How long the broker's answer to Unsubscribe is waited for.
 constexpr uint32_t leave_timeout_ms = 1000;
-constexpr uint32_t memory_retry_ms = 10;
 
-void find_node(consumer *c, int status, const char *text);
 void finish(consumer *c);
 
 bool transition_allowed(consumer_phase from, consumer_phase to) {
@@ -40,14 +40,13 @@ void tell_state(consumer *c, rstream_handle_state state, int reason, const char 
 
 // ---- opening
 
-bool connection_gone(const consumer *c) {
-  return c->member.link->link->state == conn_state::closed;
-}
-
 void on_subscribed(conn_request *request, int status, wire::bytes) {
   consumer *c = RSTREAM_OWNER(request, consumer, request);
-  if (connection_gone(c)) return;  // consumer_lost() follows
+  if (consumer_connection_gone(c)) return;  // consumer_lost() follows
+  bool anew = c->resubscribe != resubscribe_step::none;
   if (status == 0) {
+    c->resubscribe = resubscribe_step::none;
+    if (anew) return;
     set_phase(c, consumer_phase::open);
     log_line(c->env->log, log_level::info, "consumer open on %s", c->stream);
     if (!c->closing) tell_state(c, RSTREAM_STATE_OPEN, 0, "");
@@ -55,33 +54,27 @@ void on_subscribed(conn_request *request, int status, wire::bytes) {
   }
   connections_leave(c->member, status == RSTREAM_ETIMEDOUT ? leave_kind::unsettled
                                                            : leave_kind::released);
-  find_node(c, status, rstream_error_text(status));
+  consumer_find_node(c, status, rstream_error_text(status));
 }
 
-wire::offset_spec spec_of(const consumer *c) {
-  switch (c->options.offset_type) {
-  case RSTREAM_OFFSET_FIRST: return wire::offset_first();
-  case RSTREAM_OFFSET_LAST: return wire::offset_last();
-  case RSTREAM_OFFSET_OFFSET: return wire::offset_at(c->options.offset_value);
-  case RSTREAM_OFFSET_TIMESTAMP: return wire::offset_timestamp(c->options.timestamp_ms);
-  default: return wire::offset_next();
-  }
-}
-
-void subscribe(consumer *c) {
-  set_phase(c, consumer_phase::subscribing);
-  conn *link = c->member.link->link;
-  const wire::property name[] = {{"name", c->name ? c->name : ""}};
-  wire::subscribe request{.subscription_id = c->member.id,
-                          .stream = c->stream,
-                          .spec = spec_of(c),
-                          .credit = c->options.initial_credit};
+// What the broker lacks for this consumer; nullptr: nothing.
+const char *missing_feature(const consumer *c) {
+  const conn *link = c->member.link->link;
   // Brokers before 3.11 know no properties. StreamStats came with them.
-  bool has_properties = conn_supports(link, wire::key::stream_stats);
-  if (c->name && has_properties) request.properties = {name};
-  c->request.on_response = on_subscribed;
-  int rc = conn_request_send(link, c->request, wire::key::subscribe, request);
-  if (rc < 0) consumer_end(c, rc, "can't subscribe");
+  if (c->options.single_active && !conn_supports(link, wire::key::stream_stats))
+    return "the broker has no single active consumers";
+  if (c->options.filter_value_count > 0 && !conn_supports(link, wire::key::publish, 2))
+    return "the broker has no filtering";
+  return nullptr;
+}
+
+void start(consumer *c) {
+  set_phase(c, consumer_phase::starting);
+  if (const char *text = missing_feature(c)) {
+    consumer_end(c, RSTREAM_ENOTSUP, text);
+    return;
+  }
+  update_start(c);
 }
 
 void on_node_found(stream_lookup *lookup, int status, const char *text) {
@@ -96,15 +89,7 @@ void on_node_found(stream_lookup *lookup, int status, const char *text) {
   if (rc < 0) {
     consumer_end(c, rc, rstream_error_text(rc));
   } else if (rc == 1) {
-    subscribe(c);
-  }
-}
-
-void find_node(consumer *c, int status, const char *text) {
-  if (c->phase < consumer_phase::open && lookup_again(c->lookup, status)) {
-    set_phase(c, consumer_phase::looking_up);
-  } else {
-    consumer_end(c, status, text);
+    start(c);
   }
 }
 
@@ -117,13 +102,14 @@ void leave_and_finish(consumer *c, leave_kind how) {
 
 void on_left(conn_request *request, int, wire::bytes) {
   consumer *c = RSTREAM_OWNER(request, consumer, request);
-  if (connection_gone(c)) return;
+  if (consumer_connection_gone(c)) return;
   leave_and_finish(c, leave_kind::released);
 }
 
 void leave(consumer *c) {
   consumer_phase from = c->phase;
   lookup_cancel(c->lookup);
+  update_cancel(c);
   conn_request_cancel(c->request);
   // Also while the answer to Subscribe is awaited: the broker takes both in order. A
   // consumer that ended over a bad chunk is still subscribed.
@@ -145,31 +131,32 @@ void on_leave_due(net_timer *timer) {
   leave_and_finish(c, leave_kind::unsettled);
 }
 
-void send_credits(consumer *c) {
-  if (c->credits_due == 0 || c->closing) return;
-  if (c->phase != consumer_phase::open && c->phase != consumer_phase::subscribing) return;
-  wire::credit frame{c->member.id, static_cast<int16_t>(c->credits_due)};
-  if (conn_send(c->member.link->link, frame) == 0) {
-    c->credits_due = 0;
-  } else {
-    net_timer_start(*c->env->world, c->retry_timer, memory_retry_ms);
-  }
-}
-
 void on_task(net_task *task) {
   consumer *c = RSTREAM_OWNER(task, consumer, task);
-  send_credits(c);
-  if (c->closing && c->phase < consumer_phase::leaving) leave(c);
+  if (!c->closing) chunks_hand_out_waiting(c);
+  flow_check_resubscribe(c);
+  flow_send(c);
+  tracker_store_due(c);
+  update_go_on(c);
+  if (!c->closing || c->phase >= consumer_phase::leaving) return;
+  tracker_store(c);
+  leave(c);
 }
 
 void on_retry(net_timer *timer) {
-  send_credits(RSTREAM_OWNER(timer, consumer, retry_timer));
+  flow_send(RSTREAM_OWNER(timer, consumer, retry_timer));
+}
+
+void on_store_due(net_timer *timer) {
+  tracker_store(RSTREAM_OWNER(timer, consumer, tracker.store_timer));
 }
 
 void release(consumer *c) {
   memory &mem = env_memory(c->env);
   memory_release(mem, c->stream);
   memory_release(mem, c->name);
+  memory_release(mem, c->filter_texts);
+  memory_release(mem, c->properties);
   memory_delete(mem, c);
 }
 
@@ -180,8 +167,11 @@ void finish(consumer *c) {
   set_phase(c, consumer_phase::closed);
   net_timer_stop(*e->world, c->leave_timer);
   net_timer_stop(*e->world, c->retry_timer);
-  net_task_cancel(c->task);
+  tracker_stop(c);
+  update_cancel(c);
   chunk_handles_orphan(c);
+  net_task_cancel(c->task);
+  queries_fail(c, RSTREAM_ECANCELED);
   list_remove(c->node);
   e->consumer_count--;
   if (c->on_closed) c->on_closed(c, c->end_reason, c->options.user);
@@ -197,8 +187,57 @@ void init(consumer *c) {
   c->task.run = on_task;
   c->leave_timer.on_due = on_leave_due;
   c->retry_timer.on_due = on_retry;
-  if (c->options.offset_type == RSTREAM_OFFSET_OFFSET)
-    c->skip_below = c->options.offset_value;
+  c->tracker.store_timer.on_due = on_store_due;
+}
+
+// ---- the properties of Subscribe
+
+constexpr size_t filter_key_bytes = 32;  // "filter.255" and room to spare
+
+size_t filter_text_bytes(const rstream_consumer_options &o) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < o.filter_value_count; i++)
+    bytes += filter_key_bytes + strlen(o.filter_values[i]) + 1;
+  return bytes;
+}
+
+void add_property(consumer *c, const char *key, const char *value) {
+  c->properties[c->property_count++] = {key, value};
+}
+
+void add_filters(consumer *c) {
+  char *at = c->filter_texts;
+  for (size_t i = 0; i < c->options.filter_value_count; i++) {
+    char *key = at;
+    snprintf(key, filter_key_bytes, "filter.%zu", i);
+    char *value = key + filter_key_bytes;
+    size_t bytes = strlen(c->options.filter_values[i]) + 1;
+    memcpy(value, c->options.filter_values[i], bytes);
+    at = value + bytes;
+    add_property(c, key, value);
+  }
+  if (c->options.filter_value_count > 0 && c->options.match_unfiltered)
+    add_property(c, "match-unfiltered", "true");
+}
+
+// The application's texts are copied, so they need not outlive the call.
+bool make_properties(consumer *c) {
+  memory &mem = env_memory(c->env);
+  const rstream_consumer_options &o = c->options;
+  size_t most =
+      o.filter_value_count + 3;  // name, single-active-consumer, match-unfiltered
+  c->properties =
+      static_cast<wire::property *>(memory_allocate(mem, most * sizeof(wire::property)));
+  if (!c->properties) return false;
+  if (size_t bytes = filter_text_bytes(o)) {
+    c->filter_texts = static_cast<char *>(memory_allocate(mem, bytes));
+    if (!c->filter_texts) return false;
+  }
+  if (c->name) add_property(c, "name", c->name);
+  if (o.single_active) add_property(c, "single-active-consumer", "true");
+  add_filters(c);
+  c->options.filter_values = nullptr;
+  return true;
 }
 
 }  // namespace
@@ -215,7 +254,8 @@ int consumer_open(consumer **out, env *e, const rstream_consumer_options &option
   c->options = options;
   c->stream = memory_copy_text(mem, options.stream);
   c->name = options.name ? memory_copy_text(mem, options.name) : nullptr;
-  int rc = c->stream && (c->name || !options.name) ? 0 : RSTREAM_ENOMEM;
+  int rc =
+      c->stream && (c->name || !options.name) && make_properties(c) ? 0 : RSTREAM_ENOMEM;
   if (rc == 0) {
     c->options.stream = c->stream;
     c->options.name = c->name;
@@ -246,28 +286,21 @@ int consumer_close(consumer *c, rstream_consumer_closed_cb on_closed) {
   return 0;
 }
 
-int consumer_store_offset(consumer *c, uint64_t offset) {
-  if (c->closing || c->phase >= consumer_phase::ended) return RSTREAM_ECLOSED;
-  if (!c->name) return env_error(c->env, RSTREAM_EINVAL, "the consumer has no name");
-  conn *link = member_conn(c->member);
-  if (c->phase != consumer_phase::open || !link) return RSTREAM_EBUSY;
-  return conn_send(link, wire::store_offset{c->name, c->stream, offset});
-}
-
 rstream_handle_state consumer_state(const consumer *c) {
   if (c->closing) return RSTREAM_STATE_DRAINING;
   if (c->phase >= consumer_phase::ended) return RSTREAM_STATE_CLOSED;
   return c->phase == consumer_phase::open ? RSTREAM_STATE_OPEN : RSTREAM_STATE_OPENING;
 }
 
-void consumer_connected(consumer *c) { subscribe(c); }
+void consumer_connected(consumer *c) { start(c); }
 
 void consumer_lost(consumer *c, int reason, const char *text) {
   conn_request_cancel(c->request);
+  update_cancel(c);
   if (c->phase == consumer_phase::leaving) {
     finish(c);
   } else if (c->phase != consumer_phase::ended) {
-    find_node(c, reason, text);
+    consumer_find_node(c, reason, text);
   }
 }
 
@@ -280,12 +313,46 @@ void consumer_end(consumer *c, int reason, const char *text) {
   c->end_reason = reason;
   lookup_cancel(c->lookup);
   conn_request_cancel(c->request);
+  update_cancel(c);
+  tracker_stop(c);
   if (!c->closing) tell_state(c, RSTREAM_STATE_CLOSED, reason, text);
 }
 
-void consumer_return_credit(consumer *c) {
-  c->credits_due++;
+void consumer_queue_task(consumer *c) {
   net_task_queue(*c->env->world, c->task, task_stage::gather);
+}
+
+void consumer_find_node(consumer *c, int status, const char *text) {
+  if (c->phase < consumer_phase::open && lookup_again(c->lookup, status)) {
+    set_phase(c, consumer_phase::looking_up);
+  } else {
+    consumer_end(c, status, text);
+  }
+}
+
+wire::offset_spec consumer_spec(const consumer *c) {
+  switch (c->options.offset_type) {
+  case RSTREAM_OFFSET_FIRST: return wire::offset_first();
+  case RSTREAM_OFFSET_LAST: return wire::offset_last();
+  case RSTREAM_OFFSET_OFFSET: return wire::offset_at(c->options.offset_value);
+  case RSTREAM_OFFSET_TIMESTAMP: return wire::offset_timestamp(c->options.timestamp_ms);
+  default: return wire::offset_next();
+  }
+}
+
+void consumer_subscribe(consumer *c, const wire::offset_spec &spec) {
+  if (c->resubscribe == resubscribe_step::none) set_phase(c, consumer_phase::subscribing);
+  conn *link = c->member.link->link;
+  wire::subscribe request{.subscription_id = c->member.id,
+                          .stream = c->stream,
+                          .spec = spec,
+                          .credit = flow_first_credit(c)};
+  // Brokers before 3.11 know no properties. StreamStats came with them.
+  if (conn_supports(link, wire::key::stream_stats))
+    request.properties = {{c->properties, c->property_count}};
+  c->request.on_response = on_subscribed;
+  int rc = conn_request_send(link, c->request, wire::key::subscribe, request);
+  if (rc < 0) consumer_end(c, rc, "can't subscribe");
 }
 
 }  // namespace rstream

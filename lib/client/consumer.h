@@ -11,6 +11,7 @@ namespace rstream {
 enum class consumer_phase : uint8_t {
   looking_up,   // which node has the stream
   connecting,   // to that node
+  starting,     // where to begin is being found out
   subscribing,  // Subscribe sent
   open,
   ended,    // by itself; waits for the application to close it
@@ -20,22 +21,80 @@ enum class consumer_phase : uint8_t {
 
 const char *consumer_phase_name(consumer_phase phase);
 
+// Which messages are finished, and which offset is stored.
+struct offset_tracker {
+  bool has_finished = false;
+  uint64_t finished_end = 0;  // offset after the last finished message
+  bool has_stored = false;
+  uint64_t stored = 0;
+  uint64_t unstored_messages = 0;  // finished since the last store
+  net_timer store_timer;
+};
+
+// The question where to begin or that it is time to stop: the library's own when it
+// opens, or the broker's (ConsumerUpdate).
+struct update_state {
+  enum class step : uint8_t {
+    none,         // nothing is asked
+    application,  // on_update will be answered later
+    answered,     // it was, and will be acted on
+    query,        // QueryOffset sent
+    finishing     // chunks that are held must be finished first
+  };
+  step at = step::none;
+  bool to_active = false;
+  bool by_broker = false;  // it gets an answer
+  uint32_t correlation_id = 0;
+  uint32_t number = 0;       // tells this question from the next
+  bool by_default = false;   // the application's answer: the library shall decide,
+  wire::offset_spec spec{};  // or begin there
+  conn_request request;
+  net_timer deadline;
+};
+
+// What the broker may send.
+struct consumer_flow {
+  uint32_t outstanding = 0;    // credits it has
+  uint32_t due = 0;            // credits to give it, as far as max_bytes_held allows
+  uint64_t largest_chunk = 0;  // bytes
+  bool paused = false;
+};
+
+// Asking the broker to send from some offset anew.
+enum class resubscribe_step : uint8_t {
+  none,
+  unsubscribing,
+  waiting_for_room,
+  subscribing
+};
+
+// rstream_consumer_query_offset() of the application.
+struct offset_query {
+  list_node node;
+  rstream_consumer *consumer = nullptr;
+  conn_request request;
+  rstream_consumer_offset_cb on_result = nullptr;
+  void *user = nullptr;
+};
+
 }  // namespace rstream
 
-// A chunk that was handed out. It keeps its frame's slab, and through that the memory
-// pool, alive longer than the consumer and the environment if need be.
+// A chunk that was received. It keeps its frame's slab, and through that the memory pool,
+// alive longer than the consumer and the environment if need be.
 struct rstream_chunk {
   rstream_chunk *next_free = nullptr;
   rstream_consumer *consumer = nullptr;  // nullptr once that is gone
   rstream::list_node node;               // of the consumer's chunks
-  rstream::slab *slab = nullptr;
+  rstream::slab *slab = nullptr;         // nullptr once it is finished
   uint32_t refs = 0;
   bool told = false;  // its callback is running
+  bool cut = false;   // closing kept the application from seeing all of it
   uint32_t frame_bytes = 0;
   rstream::chunk_header header;
   rstream::wire::bytes entries{};
   uint64_t committed_offset = 0;
   uint64_t skip_below = 0;  // offsets the application did not ask for
+  uint64_t messages = 0;    // those above it
   rstream_codec codec = RSTREAM_CODEC_RAW;
   rstream::chunk_cursor cursor;
   rstream::unpacker unpacker;  // its set has a reference of this chunk
@@ -48,6 +107,9 @@ struct rstream_consumer {
   rstream_consumer_options options = {};  // stream and name are this consumer's copies
   char *stream = nullptr;
   char *name = nullptr;
+  char *filter_texts = nullptr;                   // the values, one behind the other
+  rstream::wire::property *properties = nullptr;  // of Subscribe
+  uint32_t property_count = 0;
 
   rstream::consumer_phase phase = rstream::consumer_phase::looking_up;
   bool closing = false;  // the application called close
@@ -57,13 +119,27 @@ struct rstream_consumer {
   rstream::stream_lookup lookup;
   rstream::member member;
   rstream::conn_request request;
-  rstream::net_task task;          // returns credits, looks how far closing got
+  rstream::net_task task;          // returns credits, stores, looks how far closing got
   rstream::net_timer leave_timer;  // for the answer to Unsubscribe
   rstream::net_timer retry_timer;  // returning credits failed for lack of memory
+  rstream::list queries;           // of the application
 
-  uint16_t credits_due = 0;
   uint64_t skip_below = 0;  // the next message handed out is at or above this
-  rstream::list chunks;     // handed out, not finished
+  rstream::list chunks;     // handed out, in order, up to the last one not finished
+  rstream::list waiting;    // received, not handed out yet: it was paused
+
+  rstream::consumer_flow flow;
+  rstream::offset_tracker tracker;
+  rstream::update_state update;
+  bool active = false;  // messages may be handed out
+  bool cut = false;     // nothing from here on counts as finished
+
+  rstream::resubscribe_step resubscribe = rstream::resubscribe_step::none;
+  rstream::wire::offset_spec resubscribe_at{};
+  uint64_t bad_offset = 0;       // the bad chunk asked for anew
+  uint32_t bad_attempts = 0;     // how often
+  bool caught_up = false;        // was told
+  bool knows_committed = false;  // Deliver came in version 2
 
   rstream_consumer_stats stats = {};
 };
@@ -80,7 +156,6 @@ inline consumer *consumer_of(member &m) {
 [[nodiscard]] int consumer_open(consumer **c, rstream_env *env,
                                 const rstream_consumer_options &options);
 [[nodiscard]] int consumer_close(consumer *c, rstream_consumer_closed_cb on_closed);
-[[nodiscard]] int consumer_store_offset(consumer *c, uint64_t offset);
 rstream_handle_state consumer_state(const consumer *c);
 
 // What the application sees of a message. `view` was set to zeroes once; it serves for
@@ -103,16 +178,31 @@ inline void consumer_fill_view(rstream_message_view &view, const chunk_record &r
 void consumer_connected(consumer *c);
 void consumer_lost(consumer *c, int reason, const char *text);
 void consumer_delivered(consumer *c, const wire::deliver &frame, slab *owner);
+void consumer_updated(consumer *c, const wire::consumer_update &frame);
 
-// Ends the consumer by itself.
-void consumer_end(consumer *c, int reason, const char *text);
-// Gives back what consumer_delivered() took from the broker's credit.
-void consumer_return_credit(consumer *c);
+// ---- consumer_tracking.cpp
+
+[[nodiscard]] int consumer_store_offset(consumer *c, uint64_t offset);
+[[nodiscard]] int consumer_query_offset(consumer *c, rstream_consumer_offset_cb on_result,
+                                        void *user);
+
+// ---- consumer_update.cpp
+
+[[nodiscard]] int consumer_update_done(consumer *c, const wire::offset_spec *spec);
+rstream_activity consumer_activity(const consumer *c);
+
+// ---- consumer_flow.cpp
+
+[[nodiscard]] int consumer_pause(consumer *c);
+[[nodiscard]] int consumer_resume(consumer *c);
+[[nodiscard]] int consumer_grant_credit(consumer *c, uint16_t chunks);
+
+// ---- consumer_chunk.cpp
 
 const rstream_message_view *chunk_handle_next(rstream_chunk *chunk);
+size_t chunk_handle_read(rstream_chunk *chunk, const uint8_t **bodies, size_t *sizes,
+                         uint64_t *offsets, size_t most);
 void chunk_handle_rewind(rstream_chunk *chunk);
 void chunk_handle_release(rstream_chunk *chunk);
-// The consumer goes: chunks still held stand for themselves from now on.
-void chunk_handles_orphan(consumer *c);
 
 }  // namespace rstream

@@ -101,7 +101,9 @@ TEST_F(consumer, a_chunk_above_max_deliver_bytes_breaks_the_protocol) {
 
 // Scenario 14.
 TEST_F(consumer, a_wrong_crc_ends_it_and_nothing_of_the_chunk_is_handed_out) {
-  open(log.message_options());
+  rstream_consumer_options o = log.message_options();
+  o.bad_chunk = RSTREAM_BAD_CHUNK_END;
+  open(o);
   deliver_at(90, {"good"});
   deliver(bad_crc());
   deliver_at(200, {"after"});
@@ -114,7 +116,9 @@ TEST_F(consumer, a_wrong_crc_ends_it_and_nothing_of_the_chunk_is_handed_out) {
 }
 
 TEST_F(consumer, a_wrong_crc_hands_out_no_chunk_either) {
-  open(log.chunk_options());
+  rstream_consumer_options o = log.chunk_options();
+  o.bad_chunk = RSTREAM_BAD_CHUNK_END;
+  open(o);
   deliver(bad_crc());
   ASSERT_TRUE(run_until([&] { return log.ended(); }));
   EXPECT_EQ(log.chunks, 0u);
@@ -131,7 +135,9 @@ TEST_F(consumer, a_wrong_crc_is_not_looked_at_when_switched_off) {
 }
 
 TEST_F(consumer, a_malformed_chunk_ends_it) {
-  open(log.message_options());
+  rstream_consumer_options o = log.message_options();
+  o.bad_chunk = RSTREAM_BAD_CHUNK_END;
+  open(o);
   deliver(from_hex("5000"));
   ASSERT_TRUE(run_until([&] { return log.ended(); }));
   EXPECT_EQ(log.reason, RSTREAM_EPROTO);

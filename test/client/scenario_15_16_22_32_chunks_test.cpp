@@ -115,7 +115,7 @@ struct scenario_32 : fake_client {};
 TEST_F(scenario_15, every_frame_split_at_every_point_gives_the_same) {
   std::string whole = session();
   EXPECT_EQ(whole,
-            "1:0 2:0 3:0|0=hello 1= 2=a longer message than the two before|0 3|01 1 1");
+            "1:0 2:0 3:0|0=hello 1= 2=a longer message than the two before|0 3|02 1 1");
   // What the broker sends at once is cut behind n bytes, and again behind as many; with
   // each n until there is nothing left to be cut.
   auto pieces_of = [&](size_t n) {

@@ -289,7 +289,9 @@ TEST_F(scenario_28, a_deliver_cut_short_anywhere_ends_the_consumer) {
     SCOPED_TRACE("at " + std::to_string(size) + " of " + std::to_string(whole.size()));
     create();
     consumer_log &log = new_consumer_log();
-    open_consumer(log, log.message_options());
+    rstream_consumer_options o = log.message_options();
+    o.bad_chunk = RSTREAM_BAD_CHUNK_END;
+    open_consumer(log, o);
     byte_vector cut(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
     wire::store_u32be(cut.data(), static_cast<uint32_t>(size - 4));
     fake::peer_send(subscribed_peer(), cut);

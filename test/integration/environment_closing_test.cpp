@@ -254,7 +254,7 @@ TEST_F(scenario_47, handles_closed_in_each_of_their_phases) {
         "producer on", "producer on %: looking up -> connecting",
         "producer on %: connecting -> declaring", "producer on %: declaring -> sequence",
         "producer on %: sequence -> open", "consumer on %: looking up -> connecting",
-        "consumer on %: connecting -> subscribing",
+        "consumer on %: connecting -> starting", "consumer on %: starting -> subscribing",
         "consumer on %: subscribing -> open"}) {
     SCOPED_TRACE(phase);
     std::string text = phase;

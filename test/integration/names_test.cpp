@@ -84,6 +84,7 @@ TEST_F(stored_offset, stored_through_a_consumer) {
                    [](auto &o) {
                      o.offset_type = RSTREAM_OFFSET_FIRST;
                      o.name = "app";
+                     o.tracking = RSTREAM_TRACKING_MANUAL;
                    }),
             0);
   EXPECT_EQ(rstream_consumer_store_offset(c.handle, 1), RSTREAM_EBUSY);

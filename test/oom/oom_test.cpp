@@ -194,6 +194,7 @@ rstream_consumer *open_consumer(scenario &s, bool chunks) {
   rstream_consumer_options_init(&o);
   o.stream = stream;
   o.name = "reader";
+  o.tracking = RSTREAM_TRACKING_NONE;  // both read all
   o.offset_type = RSTREAM_OFFSET_FIRST;
   o.on_state = on_consumer_state;
   o.on_entry_error = on_entry_error;

@@ -387,6 +387,7 @@ void open_consumer(env_model &env) {
   if (random_chance(r.chance, 400)) {
     m->name = "c" + std::to_string(random_below(r.chance, 3));
     o.name = m->name.c_str();
+    o.tracking = RSTREAM_TRACKING_NONE;  // the promises know where it begins
   }
   if (random_chance(r.chance, 500)) {
     o.on_chunk = on_chunk;

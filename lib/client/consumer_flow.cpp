@@ -1,0 +1,152 @@
+// What the broker may send: credits, the byte budget, pausing, and asking it to begin
+// anew somewhere.
+#include "client/consumer_internal.h"
+#include "client/env.h"
+
+namespace rstream {
+
+namespace {
+
+constexpr uint32_t memory_retry_ms = 10;
+constexpr uint32_t most_credit = 32767;  // the protocol's number is signed
+// Small chunks say little about how large the next ones may be.
+constexpr uint64_t least_expected_chunk = 64u << 10;
+
+bool limits_bytes(const consumer *c) { return c->options.max_bytes_held > 0; }
+
+// The broker does not begin to send before more than half of the credit that Subscribe
+// carried is there. Subscribed with one credit it sends for any.
+bool grants_by_pieces(const consumer *c) {
+  return limits_bytes(c) || c->options.credit_policy == RSTREAM_CREDIT_MANUAL ||
+         c->options.credit_every > 1;
+}
+
+// So many more chunks, each as large as the largest so far, fit into what is left.
+uint32_t room_for_chunks(const consumer *c) {
+  if (!limits_bytes(c)) return UINT32_MAX;
+  const consumer_flow &f = c->flow;
+  if (!flow_has_room(c)) return 0;
+  uint64_t left = c->options.max_bytes_held - c->stats.bytes_held;
+  uint64_t each =
+      f.largest_chunk > least_expected_chunk ? f.largest_chunk : least_expected_chunk;
+  uint64_t chunks = left / each;
+  if (chunks > f.outstanding) {
+    chunks -= f.outstanding;
+    return chunks < most_credit ? static_cast<uint32_t>(chunks) : most_credit;
+  }
+  return f.outstanding == 0 ? 1 : 0;  // one is always awaited
+}
+
+void subscribe_anew(consumer *c) {
+  c->resubscribe = resubscribe_step::subscribing;
+  consumer_subscribe(c, c->resubscribe_at);
+}
+
+void on_unsubscribed(conn_request *request, int status, wire::bytes) {
+  consumer *c = RSTREAM_OWNER(request, consumer, request);
+  if (consumer_connection_gone(c)) return;  // consumer_lost() follows
+  if (status == RSTREAM_ETIMEDOUT) {
+    connections_leave(c->member, leave_kind::unsettled);
+    consumer_find_node(c, status, "Unsubscribe was not answered");
+    return;
+  }
+  c->resubscribe = resubscribe_step::waiting_for_room;
+  flow_check_resubscribe(c);
+}
+
+}  // namespace
+
+uint16_t flow_first_credit(consumer *c) {
+  uint16_t credit = grants_by_pieces(c) ? 1 : c->options.initial_credit;
+  c->flow.outstanding = credit;
+  c->flow.due = c->options.initial_credit - credit;
+  if (c->flow.due > 0) consumer_queue_task(c);
+  return credit;
+}
+
+bool flow_has_room(const consumer *c) {
+  return !limits_bytes(c) || c->stats.bytes_held < c->options.max_bytes_held;
+}
+
+void flow_arrived(consumer *c, size_t chunk_bytes) {
+  consumer_flow &f = c->flow;
+  if (f.outstanding > 0) f.outstanding--;
+  if (chunk_bytes > f.largest_chunk) f.largest_chunk = chunk_bytes;
+  if (c->options.credit_policy == RSTREAM_CREDIT_ON_ARRIVAL) f.due++;
+  // One fewer is on its way, so there may be room for what was held back.
+  if (f.due > 0) consumer_queue_task(c);
+}
+
+void flow_finished(consumer *c) {
+  if (c->options.credit_policy == RSTREAM_CREDIT_ON_FINISH) c->flow.due++;
+  consumer_queue_task(c);
+}
+
+void flow_dropped(consumer *c) {
+  if (c->options.credit_policy != RSTREAM_CREDIT_ON_ARRIVAL) c->flow.due++;
+  consumer_queue_task(c);
+}
+
+void flow_send(consumer *c) {
+  consumer_flow &f = c->flow;
+  if (f.due == 0 || c->closing || c->resubscribe != resubscribe_step::none) return;
+  if (c->phase != consumer_phase::open && c->phase != consumer_phase::subscribing) return;
+  bool worth_it = f.due >= c->options.credit_every || f.outstanding == 0;
+  uint32_t n = room_for_chunks(c);
+  if (n > f.due) n = f.due;
+  if (n > most_credit) n = most_credit;
+  if (n == 0 || !worth_it) return;
+  conn *link = member_conn(c->member);
+  if (!link) return;
+  if (conn_send(link, wire::credit{c->member.id, static_cast<int16_t>(n)}) < 0) {
+    net_timer_start(*c->env->world, c->retry_timer, memory_retry_ms);
+    return;
+  }
+  f.due -= n;
+  f.outstanding += n;
+  if (f.due > 0 && n == most_credit) consumer_queue_task(c);
+}
+
+void flow_resubscribe(consumer *c, const wire::offset_spec &spec) {
+  if (c->resubscribe == resubscribe_step::unsubscribing) return;
+  c->stats.resubscribes++;
+  c->resubscribe = resubscribe_step::unsubscribing;
+  c->resubscribe_at = spec;
+  chunks_drop_waiting(c);
+  update_cancel(c);
+  c->request.on_response = on_unsubscribed;
+  wire::unsubscribe request{.subscription_id = c->member.id};
+  int rc = conn_request_send(member_conn(c->member), c->request, wire::key::unsubscribe,
+                             request);
+  if (rc < 0) consumer_end(c, rc, "can't unsubscribe in order to begin anew");
+}
+
+void flow_check_resubscribe(consumer *c) {
+  if (c->resubscribe != resubscribe_step::waiting_for_room || c->closing) return;
+  bool room = !limits_bytes(c) || c->stats.bytes_held <= c->options.max_bytes_held / 2;
+  if (room && !consumer_connection_gone(c)) subscribe_anew(c);
+}
+
+int consumer_pause(consumer *c) {
+  if (c->closing || c->phase >= consumer_phase::ended) return RSTREAM_ECLOSED;
+  c->flow.paused = true;
+  return 0;
+}
+
+int consumer_resume(consumer *c) {
+  if (c->closing || c->phase >= consumer_phase::ended) return RSTREAM_ECLOSED;
+  c->flow.paused = false;
+  consumer_queue_task(c);
+  return 0;
+}
+
+int consumer_grant_credit(consumer *c, uint16_t chunks) {
+  if (c->closing || c->phase >= consumer_phase::ended) return RSTREAM_ECLOSED;
+  if (c->options.credit_policy != RSTREAM_CREDIT_MANUAL)
+    return env_error(c->env, RSTREAM_EINVAL, "the library grants this consumer's credit");
+  c->flow.due += chunks;
+  consumer_queue_task(c);
+  return 0;
+}
+
+}  // namespace rstream

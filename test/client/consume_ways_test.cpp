@@ -1,0 +1,765 @@
+// What a consumer can be asked for: offsets kept for it, its turn among others of its
+// name, filters, how much the broker may send, and what becomes of bad chunks.
+#include "client/consumer.h"
+#include "client/env.h"
+#include "scenario.h"
+
+using namespace rstream;
+using namespace rstream::test;
+using fake::byte_vector;
+using wire::key;
+
+namespace {
+
+struct consume_ways : fake_client {
+  consumer_log *log = nullptr;
+  rstream_consumer *c = nullptr;
+  std::string told;  // by callbacks of the test's own
+
+  rstream_consumer_options by_message() {
+    if (!env) create();
+    log = &new_consumer_log();
+    rstream_consumer_options o = log->message_options();
+    o.offset_type = RSTREAM_OFFSET_FIRST;
+    return o;
+  }
+  rstream_consumer_options by_chunk() {
+    if (!env) create();
+    log = &new_consumer_log();
+    rstream_consumer_options o = log->chunk_options();
+    o.offset_type = RSTREAM_OFFSET_FIRST;
+    return o;
+  }
+  void open(const rstream_consumer_options &o) { c = open_consumer(*log, o); }
+
+  // So many messages, each a chunk of its own: "0", "1" ...
+  void store_numbers(int count) {
+    for (int i = 0; i < count; i++) store(std::to_string(invoices().next_offset));
+  }
+  bool wait_for_offset(uint64_t next) {
+    return run_until([&] { return stats_of(c).next_offset >= next; });
+  }
+  static rstream_consumer_stats stats_of(const rstream_consumer *consumer) {
+    rstream_consumer_stats s;
+    s.struct_size = sizeof s;
+    EXPECT_EQ(rstream_consumer_stats_get(consumer, &s), 0);
+    return s;
+  }
+  // "7", or "none".
+  std::string stored_for(const char *name) {
+    auto it = invoices().offsets.find(name);
+    return it == invoices().offsets.end() ? "none" : std::to_string(it->second);
+  }
+  void close_consumer() {
+    ASSERT_EQ(rstream_consumer_close(c, consumer_log::on_closed), 0);
+    ASSERT_TRUE(run_until([&] { return log->closed > 0; }));
+  }
+  std::string last_error() const { return rstream_env_error_text(env); }
+};
+
+}  // namespace
+
+// ---- offsets
+
+TEST_F(consume_ways, offsets_are_stored_every_so_many_messages) {
+  store_numbers(3);
+  rstream_consumer_options o = by_message();
+  o.name = "reader";
+  o.store_every_messages = 3;
+  open(o);
+  ASSERT_TRUE(run_until([&] { return stored_for("reader") == "2"; }));
+  EXPECT_EQ(stats_of(c).stored_offset, 2u);
+  store_numbers(2);
+  ASSERT_TRUE(wait_for_offset(5));
+  EXPECT_EQ(stats_of(c).stored_offset, 2u);
+  close_consumer();
+  EXPECT_EQ(stored_for("reader"), "4") << "closing stores the rest";
+}
+
+// Scenario 90.
+TEST_F(consume_ways, scenario_90_offsets_are_stored_when_the_interval_is_over) {
+  store_numbers(2);
+  rstream_consumer_options o = by_message();
+  o.name = "reader";
+  o.store_interval_ms = 10;
+  open(o);
+  ASSERT_TRUE(run_until([&] { return stored_for("reader") == "1"; }));
+  store_numbers(1);
+  ASSERT_TRUE(run_until([&] { return stored_for("reader") == "2"; }));
+}
+
+// Scenario 88: offset 0 is an offset.
+TEST_F(consume_ways, scenario_88_a_named_consumer_goes_on_behind_the_stored_offset) {
+  store_numbers(1);
+  rstream_consumer_options o = by_message();
+  o.name = "reader";
+  open(o);
+  ASSERT_TRUE(wait_for_offset(1));
+  close_consumer();
+  EXPECT_EQ(stored_for("reader"), "0");
+  store_numbers(1);
+  o = by_message();
+  o.name = "reader";
+  open(o);
+  ASSERT_TRUE(wait_for_offset(2));
+  EXPECT_EQ(log->messages, "1=1");
+  EXPECT_EQ(stats_of(c).has_stored, 1);
+}
+
+TEST_F(consume_ways, nothing_is_stored_when_nothing_was_consumed) {
+  store_numbers(3);
+  rstream_consumer_options o = by_message();
+  o.name = "reader";
+  o.offset_type = RSTREAM_OFFSET_NEXT;
+  open(o);
+  close_consumer();
+  EXPECT_EQ(stored_for("reader"), "none");
+  o = by_message();
+  o.name = "reader";
+  o.offset_type = RSTREAM_OFFSET_OFFSET;
+  o.offset_value = 3;
+  open(o);
+  close_consumer();
+  EXPECT_EQ(stored_for("reader"), "none");
+}
+
+// Scenario 94.
+TEST_F(consume_ways, scenario_94_only_the_application_moves_an_offset_backwards) {
+  store_numbers(6);
+  rstream_consumer_options o = by_message();
+  o.name = "reader";
+  o.tracking = RSTREAM_TRACKING_MANUAL;
+  open(o);
+  ASSERT_TRUE(wait_for_offset(6));
+  ASSERT_EQ(rstream_consumer_store_offset(c, 4), 0);
+  ASSERT_EQ(rstream_consumer_store_offset(c, 2), 0);
+  close_consumer();
+  EXPECT_EQ(stored_for("reader"), "2");
+  // One that finds more stored than it has finished leaves that alone.
+  invoices().offsets["other"] = 100;
+  o = by_message();
+  o.name = "other";
+  o.offset_type = RSTREAM_OFFSET_FIRST;
+  o.on_update = [](rstream_consumer *consumer, int, void *) {
+    EXPECT_EQ(rstream_consumer_update_done(consumer, RSTREAM_OFFSET_DEFAULT, 0), 0);
+    return RSTREAM_UPDATE_LATER;
+  };
+  open(o);
+  close_consumer();
+  EXPECT_EQ(stored_for("other"), "100");
+}
+
+TEST_F(consume_ways, without_tracking_a_name_is_but_a_name) {
+  store_numbers(2);
+  invoices().offsets["reader"] = 0;
+  rstream_consumer_options o = by_message();
+  o.name = "reader";
+  o.tracking = RSTREAM_TRACKING_NONE;
+  open(o);
+  ASSERT_TRUE(wait_for_offset(2));
+  close_consumer();
+  EXPECT_EQ(log->messages, "0=0 1=1");
+  EXPECT_EQ(stored_for("reader"), "0");
+}
+
+TEST_F(consume_ways, offsets_may_be_kept_by_the_application) {
+  store_numbers(5);
+  rstream_consumer_options o = by_message();
+  struct own_store {
+    std::string stored;
+    uint64_t begin = 2;
+  } own;
+  o.user = &own;
+  o.on_state = nullptr;
+  o.on_entry_error = nullptr;
+  o.on_message = [](rstream_consumer *, const rstream_message_view *m, void *user) {
+    static_cast<own_store *>(user)->stored += "m" + std::to_string(m->offset) + ' ';
+  };
+  o.store_every_messages = 2;
+  o.on_store_offset = [](rstream_consumer *, uint64_t offset, void *user) {
+    static_cast<own_store *>(user)->stored += "s" + std::to_string(offset) + ' ';
+  };
+  o.on_update = [](rstream_consumer *consumer, int active, void *user) {
+    EXPECT_EQ(active, 1);
+    uint64_t begin = static_cast<own_store *>(user)->begin;
+    EXPECT_EQ(rstream_consumer_update_done(consumer, RSTREAM_OFFSET_OFFSET, begin), 0);
+    return RSTREAM_UPDATE_LATER;
+  };
+  ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0) << last_error();
+  ASSERT_TRUE(run_until([&] {
+    return own.stored == "m2 m3 s3 m4 " || own.stored == "m2 m3 m4 s4 ";
+  })) << own.stored;
+  auto closed = [](rstream_consumer *, int, void *user) {
+    static_cast<own_store *>(user)->stored += "closed";
+  };
+  ASSERT_EQ(rstream_consumer_close(c, closed), 0);
+  ASSERT_TRUE(run_until([&] { return own.stored.ends_with("closed"); }));
+  EXPECT_NE(own.stored.find("s4"), std::string::npos) << own.stored;
+  EXPECT_TRUE(invoices().offsets.empty());
+}
+
+TEST_F(consume_ways, chunks_may_be_finished_in_any_order_offsets_may_not) {
+  store_numbers(4);
+  rstream_consumer_options o = by_chunk();
+  o.name = "reader";
+  o.store_every_messages = 1;
+  log->keeps = true;
+  open(o);
+  ASSERT_TRUE(run_until([&] { return log->kept.size() == 4; }));
+  rstream_chunk_release(log->kept[2]);
+  rstream_chunk_release(log->kept[1]);
+  EXPECT_EQ(stats_of(c).has_finished, 0);
+  EXPECT_EQ(stats_of(c).chunks_held, 2u);
+  rstream_chunk_release(log->kept[0]);
+  EXPECT_EQ(stats_of(c).finished_offset, 3u);
+  ASSERT_TRUE(run_until([&] { return stored_for("reader") == "2"; }));
+  close_consumer();
+  EXPECT_EQ(stored_for("reader"), "2") << "the last one is still being worked on";
+  rstream_chunk_release(log->kept[3]);
+}
+
+TEST_F(consume_ways, a_stored_offset_can_be_asked_for) {
+  store_numbers(1);
+  rstream_consumer_options o = by_message();
+  o.name = "reader";
+  o.tracking = RSTREAM_TRACKING_MANUAL;
+  open(o);
+  auto on_result = [](rstream_consumer *, int status, uint64_t offset, void *user) {
+    *static_cast<std::string *>(user) +=
+        std::to_string(status) + '/' + std::to_string(offset) + ' ';
+  };
+  ASSERT_EQ(rstream_consumer_query_offset(c, on_result, &told), 0);
+  ASSERT_TRUE(run_until([&] { return told == "-21019/0 "; })) << told;
+  ASSERT_EQ(rstream_consumer_store_offset(c, 7), 0);
+  ASSERT_EQ(rstream_consumer_query_offset(c, on_result, &told), 0);
+  ASSERT_TRUE(run_until([&] { return told == "-21019/0 0/7 "; })) << told;
+  fake::on_frame(node(), key::query_offset, [](fake::peer &, const fake::frame &) {
+    return fake::verdict::handled;
+  });
+  ASSERT_EQ(rstream_consumer_query_offset(c, on_result, &told), 0);
+  close_consumer();
+  EXPECT_EQ(told, "-21019/0 0/7 -20004/0 ") << "closing answers what is still waiting";
+}
+
+// ---- one at a time
+
+namespace {
+
+struct single : consume_ways {
+  struct member {
+    single *t;
+    consumer_log *log;
+    rstream_consumer *c = nullptr;
+    std::string updates;
+    rstream_update_reply reply = RSTREAM_UPDATE_DEFAULT;
+  };
+  std::deque<member> members;
+
+  // A member of the group, in the one environment.
+  member &join(const char *name = "group") {
+    rstream_consumer_options o = by_message();
+    o.name = name;
+    o.single_active = 1;
+    member &m = members.emplace_back(member{this, log});
+    o.user = &m;
+    o.on_message = [](rstream_consumer *, const rstream_message_view *v, void *user) {
+      static_cast<member *>(user)->log->add(*v);
+    };
+    o.on_state = [](rstream_consumer *, const rstream_state *s, void *user) {
+      static_cast<member *>(user)->log->states.push_back(s->state);
+    };
+    o.on_update = [](rstream_consumer *, int active, void *user) {
+      auto *self = static_cast<member *>(user);
+      self->updates += active ? "+" : "-";
+      return self->reply;
+    };
+    o.on_entry_error = nullptr;
+    o.update_timeout_ms = timeout_ms;
+    EXPECT_EQ(rstream_consumer_open(&m.c, env, &o), 0) << last_error();
+    EXPECT_TRUE(run_until([&] { return m.log->is_open(); }));
+    return m;
+  }
+  void leave(member &m) {
+    auto on_closed = [](rstream_consumer *, int, void *user) {
+      static_cast<member *>(user)->log->closed++;
+    };
+    ASSERT_EQ(rstream_consumer_close(m.c, on_closed), 0);
+    ASSERT_TRUE(run_until([&] { return m.log->closed > 0; }));
+  }
+  // The broker's question, whatever its group says.
+  void update(const member &m, uint32_t correlation_id, bool active) {
+    uint8_t id = m.c->member.id;
+    fake::peer_send(subscribed_peer(),
+                    fake::frame_of(wire::consumer_update{correlation_id, id, active}));
+  }
+  void watch_answers() {
+    fake::on_any_frame(node(), [this](fake::peer &, const fake::frame &fr) {
+      if (fr.key != (wire::raw(key::consumer_update) | 0x8000))
+        return fake::verdict::pass;
+      wire::consumer_update_response r;
+      EXPECT_TRUE(fake::decoded(fr, r));
+      told += std::to_string(r.correlation_id) + ':' + std::to_string(r.spec.type) + '/' +
+              std::to_string(r.spec.value) + ' ';
+      return r.correlation_id >= 500 ? fake::verdict::handled : fake::verdict::pass;
+    });
+  }
+  uint32_t timeout_ms = 0;
+};
+
+}  // namespace
+
+TEST_F(single, the_next_one_goes_on_where_the_last_one_stopped) {
+  store_numbers(3);
+  member &a = join();
+  ASSERT_TRUE(run_until([&] { return a.log->messages == "0=0 1=1 2=2"; }));
+  EXPECT_EQ(rstream_consumer_activity(a.c), RSTREAM_ACTIVITY_ACTIVE);
+  member &b = join();
+  EXPECT_EQ(rstream_consumer_activity(b.c), RSTREAM_ACTIVITY_STANDBY);
+  EXPECT_EQ(b.updates, "");
+  leave(a);
+  EXPECT_EQ(stored_for("group"), "2");
+  store_numbers(1);
+  ASSERT_TRUE(run_until([&] { return b.log->messages == "3=3"; })) << b.log->messages;
+  EXPECT_EQ(a.updates + b.updates, "++");
+  EXPECT_EQ(rstream_consumer_activity(b.c), RSTREAM_ACTIVITY_ACTIVE);
+}
+
+// Scenario 80.
+TEST_F(single,
+       scenario_80_after_stopping_nothing_is_handed_out_and_the_offset_is_stored) {
+  store_numbers(2);
+  member &a = join();
+  ASSERT_TRUE(run_until([&] { return a.log->messages == "0=0 1=1"; }));
+  watch_answers();
+  update(a, 500, false);
+  // Both were on their way.
+  fake::chunk_parts parts = {.first_offset = 2};
+  fake::chunk_add(parts, "late");
+  fake::peer_send(subscribed_peer(), fake::deliver_frame(a.c->member.id, 2, parts));
+  ASSERT_TRUE(run_until([&] { return told == "500:0/0 "; })) << told;
+  ASSERT_TRUE(run_until([&] { return stats_of(a.c).chunks_dropped == 1; }));
+  EXPECT_EQ(a.log->messages, "0=0 1=1");
+  EXPECT_EQ(a.updates, "+-");
+  EXPECT_EQ(stored_for("group"), "1") << "it was stored before the answer";
+  EXPECT_EQ(rstream_consumer_activity(a.c), RSTREAM_ACTIVITY_STANDBY);
+}
+
+// Scenario 81.
+TEST_F(single, scenario_81_an_update_nobody_answers_is_answered_by_default) {
+  store_numbers(2);
+  invoices().offsets["group"] = 0;
+  timeout_ms = 20;
+  watch_answers();
+  member &a = join();
+  ASSERT_TRUE(run_until([&] { return a.log->messages == "1=1"; }));
+  a.reply = RSTREAM_UPDATE_LATER;
+  told.clear();
+  update(a, 600, false);
+  ASSERT_TRUE(run_until([&] { return told == "600:0/0 "; })) << told;
+  update(a, 601, true);
+  ASSERT_TRUE(run_until([&] { return told == "600:0/0 601:4/2 "; })) << told;
+  EXPECT_EQ(rstream_consumer_update_done(a.c, RSTREAM_OFFSET_FIRST, 0), RSTREAM_EBUSY);
+}
+
+TEST_F(single, the_application_answers_when_it_likes_and_where_it_likes) {
+  store_numbers(5);
+  watch_answers();
+  member &a = join();
+  ASSERT_TRUE(run_until([&] { return stats_of(a.c).next_offset == 5; }));
+  a.reply = RSTREAM_UPDATE_LATER;
+  told.clear();
+  update(a, 700, false);
+  ASSERT_TRUE(run_until([&] { return a.updates == "+-"; }));
+  EXPECT_EQ(told, "");
+  ASSERT_EQ(rstream_consumer_update_done(a.c, RSTREAM_OFFSET_DEFAULT, 0), 0);
+  EXPECT_EQ(rstream_consumer_update_done(a.c, RSTREAM_OFFSET_DEFAULT, 0), RSTREAM_EBUSY);
+  ASSERT_TRUE(run_until([&] { return told == "700:0/0 "; })) << told;
+  update(a, 701, true);
+  ASSERT_TRUE(run_until([&] { return a.updates == "+-+"; }));
+  // Before it says where, it may look.
+  auto on_result = [](rstream_consumer *consumer, int, uint64_t offset, void *) {
+    EXPECT_EQ(rstream_consumer_update_done(consumer, RSTREAM_OFFSET_OFFSET, offset - 1),
+              0);
+  };
+  ASSERT_EQ(rstream_consumer_query_offset(a.c, on_result, nullptr), 0);
+  ASSERT_TRUE(run_until([&] { return told == "700:0/0 701:4/3 "; })) << told;
+  a.log->messages.clear();
+  fake::chunk_parts parts = {.first_offset = 2};
+  for (const char *body : {"2", "3", "4"}) fake::chunk_add(parts, body);
+  fake::peer_send(subscribed_peer(), fake::deliver_frame(a.c->member.id, 2, parts));
+  ASSERT_TRUE(run_until([&] { return a.log->messages == "3=3 4=4"; })) << a.log->messages;
+}
+
+// Scenario 82.
+TEST_F(single, scenario_82_each_update_is_answered_once_also_when_closing) {
+  store_numbers(1);
+  watch_answers();
+  member &a = join();
+  ASSERT_TRUE(run_until([&] { return a.log->messages == "0=0"; }));
+  a.reply = RSTREAM_UPDATE_LATER;
+  told.clear();
+  update(a, 800, false);
+  update(a, 801, true);
+  ASSERT_TRUE(run_until([&] { return a.updates == "+-+"; }));
+  EXPECT_EQ(told, "800:0/0 ") << "the second question settles the first";
+  leave(a);
+  EXPECT_EQ(told, "800:0/0 801:0/0 ");
+}
+
+TEST_F(single, stopping_waits_for_the_chunks_that_are_held) {
+  store_numbers(2);
+  rstream_consumer_options o = by_chunk();
+  o.name = "group";
+  o.single_active = 1;
+  log->keeps = true;
+  watch_answers();
+  open(o);
+  ASSERT_TRUE(run_until([&] { return log->kept.size() == 2; }));
+  told.clear();
+  fake::peer_send(subscribed_peer(),
+                  fake::frame_of(wire::consumer_update{900, c->member.id, false}));
+  ASSERT_TRUE(run_until([&] { return c->update.at == update_state::step::finishing; }));
+  rstream_chunk_release(log->kept[0]);
+  EXPECT_EQ(told, "");
+  rstream_chunk_release(log->kept[1]);
+  ASSERT_TRUE(run_until([&] { return told == "900:0/0 "; })) << told;
+  EXPECT_EQ(stored_for("group"), "1");
+}
+
+TEST_F(single, an_old_broker_has_none) {
+  cluster().options.version = "3.10.0";
+  rstream_consumer_options o = by_message();
+  o.name = "group";
+  o.single_active = 1;
+  ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
+  ASSERT_TRUE(run_until([&] { return log->ended(); }));
+  EXPECT_EQ(log->reason, RSTREAM_ENOTSUP);
+  o.name = nullptr;
+  EXPECT_EQ(rstream_consumer_open(&c, env, &o), RSTREAM_EINVAL);
+}
+
+// ---- filters
+
+// Scenario 87.
+TEST_F(consume_ways, scenario_87_filters_choose_chunks_and_the_callback_messages) {
+  fake::stream_append(invoices(), bytes_of("emea 1"), "emea");
+  fake::stream_append(invoices(), bytes_of("apac 2"), "apac");
+  fake::stream_append(invoices(), bytes_of("none 3"));
+  fake::stream_append(invoices(), bytes_of("emea 4"), "emea");
+  rstream_consumer_options o = by_message();
+  o.name = "reader";
+  std::string value = "emea";
+  const char *values[] = {value.c_str()};
+  o.filter_values = values;
+  o.filter_value_count = 1;
+  o.match_unfiltered = 1;
+  o.on_filter = [](const rstream_message_view *m, void *) {
+    return m->body[0] == 'e' ? 1 : 0;
+  };
+  ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
+  value = "gone";  // the options are copied
+  ASSERT_TRUE(wait_for_offset(4));
+  EXPECT_EQ(log->messages, "0=emea 1 3=emea 4");
+  EXPECT_EQ(stats_of(c).messages_filtered, 1u) << "the broker has left out the other";
+  close_consumer();
+  EXPECT_EQ(stored_for("reader"), "3");
+
+  o = by_chunk();
+  o.on_filter = [](const rstream_message_view *m, void *) {
+    return m->body[0] == 'a' ? 1 : 0;
+  };
+  open(o);
+  ASSERT_TRUE(wait_for_offset(4));
+  EXPECT_EQ(log->messages, "1=apac 2");
+}
+
+TEST_F(consume_ways, scenario_87_a_broker_without_filtering_ends_the_consumer) {
+  cluster().options.version = "3.12.0";
+  rstream_consumer_options o = by_message();
+  const char *values[] = {"emea"};
+  o.filter_values = values;
+  o.filter_value_count = 1;
+  ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
+  ASSERT_TRUE(run_until([&] { return log->ended(); }));
+  EXPECT_EQ(log->reason, RSTREAM_ENOTSUP);
+  const char *none[] = {nullptr};
+  o.filter_values = none;
+  EXPECT_EQ(rstream_consumer_open(&c, env, &o), RSTREAM_EINVAL);
+  o.filter_values = nullptr;
+  EXPECT_EQ(rstream_consumer_open(&c, env, &o), RSTREAM_EINVAL);
+}
+
+// ---- flow
+
+TEST_F(consume_ways, paused_nothing_is_handed_out_resumed_all_is) {
+  rstream_consumer_options o = by_message();
+  open(o);
+  ASSERT_EQ(rstream_consumer_pause(c), 0);
+  store_numbers(3);
+  ASSERT_TRUE(run_until([&] { return stats_of(c).chunks_held == 3; }));
+  EXPECT_EQ(log->messages, "");
+  ASSERT_EQ(rstream_consumer_resume(c), 0);
+  ASSERT_TRUE(run_until([&] { return log->messages == "0=0 1=1 2=2"; })) << log->messages;
+  EXPECT_EQ(stats_of(c).chunks_held, 0u);
+  EXPECT_EQ(stats_of(c).bytes_held, 0u);
+}
+
+TEST_F(consume_ways, pausing_inside_a_chunk_stops_behind_the_message_at_hand) {
+  fake::chunk_parts parts;
+  for (const char *body : {"a", "b", "c"}) fake::chunk_add(parts, body);
+  rstream_consumer_options o = by_message();
+  o.on_message = [](rstream_consumer *consumer, const rstream_message_view *m,
+                    void *user) {
+    consumer_log::of(user)->add(*m);
+    rstream_consumer_pause(consumer);
+  };
+  open(o);
+  fake::peer_send(subscribed_peer(), fake::deliver_frame(c->member.id, 2, parts));
+  ASSERT_TRUE(run_until([&] { return log->messages == "0=a"; }));
+  EXPECT_EQ(stats_of(c).finished_offset, 1u);
+  EXPECT_EQ(stats_of(c).chunks_held, 1u);
+  rstream_consumer_resume(c);
+  ASSERT_TRUE(run_until([&] { return log->messages == "0=a 1=b"; }));
+  rstream_consumer_resume(c);
+  ASSERT_TRUE(run_until([&] { return log->messages == "0=a 1=b 2=c"; }));
+  rstream_consumer_resume(c);
+  ASSERT_TRUE(run_until([&] { return stats_of(c).chunks_held == 0; }));
+  close_consumer();
+}
+
+TEST_F(consume_ways, closing_while_paused_drops_what_waits) {
+  rstream_consumer_options o = by_chunk();
+  open(o);
+  ASSERT_EQ(rstream_consumer_pause(c), 0);
+  store_numbers(2);
+  ASSERT_TRUE(run_until([&] { return stats_of(c).chunks_held == 2; }));
+  close_consumer();
+  EXPECT_EQ(log->messages, "");
+}
+
+TEST_F(consume_ways, manual_credit_never_stalls) {
+  store_numbers(5);
+  rstream_consumer_options o = by_message();
+  o.credit_policy = RSTREAM_CREDIT_MANUAL;
+  o.initial_credit = 3;
+  open(o);
+  ASSERT_TRUE(wait_for_offset(3));
+  EXPECT_EQ(fake::subscription_of(cluster(), "invoices")->credit, 0);
+  EXPECT_EQ(log->messages, "0=0 1=1 2=2");
+  ASSERT_EQ(rstream_consumer_grant_credit(c, 1), 0);
+  ASSERT_TRUE(wait_for_offset(4)) << "one is enough";
+  ASSERT_EQ(rstream_consumer_grant_credit(c, 1), 0);
+  ASSERT_TRUE(wait_for_offset(5));
+  EXPECT_EQ(rstream_consumer_grant_credit(c, 0), RSTREAM_EINVAL);
+}
+
+TEST_F(consume_ways, credit_on_arrival_does_not_wait_for_the_application) {
+  store_numbers(30);
+  rstream_consumer_options o = by_chunk();
+  o.credit_policy = RSTREAM_CREDIT_ON_ARRIVAL;
+  log->keeps = true;
+  open(o);
+  ASSERT_TRUE(wait_for_offset(30));
+  EXPECT_EQ(stats_of(c).chunks_held, 30u);
+  EXPECT_EQ(rstream_consumer_grant_credit(c, 1), RSTREAM_EINVAL);
+  for (rstream_chunk *chunk : log->kept) rstream_chunk_release(chunk);
+}
+
+TEST_F(consume_ways, credits_may_go_back_several_at_a_time) {
+  store_numbers(20);
+  rstream_consumer_options o = by_message();
+  o.initial_credit = 8;
+  o.credit_every = 8;
+  open(o);
+  ASSERT_TRUE(wait_for_offset(20));
+  EXPECT_LE(frames_of(key::credit), 4u);
+  o.credit_every = 9;
+  rstream_consumer *none = nullptr;
+  EXPECT_EQ(rstream_consumer_open(&none, env, &o), RSTREAM_EINVAL);
+}
+
+TEST_F(consume_ways, chunks_held_are_bounded_in_bytes) {
+  std::string body(200000, 'x');
+  for (int i = 0; i < 20; i++) store(body);
+  rstream_consumer_options o = by_chunk();
+  o.max_bytes_held = 1000000;
+  o.initial_credit = 20;
+  uint64_t most = 0;
+  log->keeps = true;
+  open(o);
+  ASSERT_TRUE(run_until([&] {
+    most = std::max(most, stats_of(c).bytes_held);
+    return stats_of(c).bytes_held >= 800000;
+  }));
+  for (size_t i = 0; i < log->kept.size(); i++) {
+    most = std::max(most, stats_of(c).bytes_held);
+    rstream_chunk_release(log->kept[i]);
+    if (log->kept.size() < 20)
+      ASSERT_TRUE(run_until([&] { return log->kept.size() > i + 1; }));
+  }
+  EXPECT_EQ(log->kept.size(), 20u);
+  EXPECT_LE(most, 1000000u + 200100u);
+  EXPECT_EQ(stats_of(c).bytes_held, 0u);
+}
+
+// The sizes so far said nothing about those to come.
+TEST_F(consume_ways, what_exceeds_the_bytes_is_asked_for_anew_when_there_is_room) {
+  for (int i = 0; i < 10; i++) store("small");
+  std::string large(300000, 'x');
+  for (int i = 0; i < 6; i++) store(large);
+  rstream_consumer_options o = by_chunk();
+  o.max_bytes_held = 400000;
+  o.initial_credit = 20;
+  log->keeps = true;
+  open(o);
+  uint64_t most = 0;
+  size_t released = 0;
+  ASSERT_TRUE(run_until([&] {
+    most = std::max(most, stats_of(c).bytes_held);
+    if (stats_of(c).bytes_held >= 400000 || log->kept.size() == 16) {
+      while (released < log->kept.size()) rstream_chunk_release(log->kept[released++]);
+    }
+    return released == 16;
+  })) << log->kept.size();
+  EXPECT_LE(most, 400000u + 300100u);
+  EXPECT_EQ(log->chunks, 16u) << "each once, in order";
+  EXPECT_GE(stats_of(c).resubscribes, 1u);
+  EXPECT_EQ(stats_of(c).next_offset, 16u);
+}
+
+// ---- bad chunks
+
+namespace {
+
+struct bad_chunks : consume_ways {
+  int bad_ones = 0;
+
+  // The first `n` chunks sent for offset 2 are damaged.
+  void damage(int n) {
+    bad_ones = n;
+    node().on_open = nullptr;
+  }
+  byte_vector bad_chunk() {
+    fake::chunk_parts parts = {.first_offset = 2, .crc_xor = 1};
+    fake::chunk_add(parts, "damaged");
+    return fake::deliver_frame(c->member.id, 2, parts);
+  }
+  void watch(rstream_consumer_options &o) {
+    o.on_chunk_error = [](rstream_consumer *, const rstream_chunk_error *e, void *user) {
+      consumer_log::of(user)->entry_errors +=
+          std::to_string(e->status) + '@' + std::to_string(e->first_offset) + '+' +
+          std::to_string(e->message_count) + '>' + std::to_string(e->action) + ' ';
+    };
+  }
+};
+
+}  // namespace
+
+// Scenario 14.
+TEST_F(bad_chunks, scenario_14_a_bad_chunk_is_asked_for_anew) {
+  store_numbers(2);
+  rstream_consumer_options o = by_message();
+  watch(o);
+  open(o);
+  ASSERT_TRUE(wait_for_offset(2));
+  fake::peer_send(subscribed_peer(), bad_chunk());
+  ASSERT_TRUE(run_until([&] { return stats_of(c).resubscribes == 1; }));
+  store_numbers(2);
+  ASSERT_TRUE(wait_for_offset(4));
+  EXPECT_EQ(log->messages, "0=0 1=1 2=2 3=3");
+  EXPECT_EQ(log->entry_errors, "-20010@2+1>0 ");
+  EXPECT_EQ(stats_of(c).chunks_bad, 1u);
+  EXPECT_EQ(frames_of(key::subscribe), 2u);
+  EXPECT_TRUE(log->is_open());
+}
+
+TEST_F(bad_chunks, scenario_14_or_skipped) {
+  store_numbers(2);
+  rstream_consumer_options o = by_chunk();
+  o.bad_chunk = RSTREAM_BAD_CHUNK_SKIP;
+  watch(o);
+  open(o);
+  ASSERT_TRUE(wait_for_offset(2));
+  fake::peer_send(subscribed_peer(), bad_chunk());
+  ASSERT_TRUE(run_until([&] { return stats_of(c).chunks_bad == 1; }));
+  store_numbers(1);
+  ASSERT_TRUE(wait_for_offset(3));
+  EXPECT_EQ(log->messages, "0=0 1=1 2=2");
+  EXPECT_EQ(log->entry_errors, "-20010@2+1>1 ");
+  EXPECT_EQ(frames_of(key::subscribe), 1u);
+}
+
+TEST_F(bad_chunks, one_that_stays_bad_ends_the_consumer) {
+  rstream_consumer_options o = by_message();
+  watch(o);
+  fake::on_frame(node(), key::subscribe, [this](fake::peer &p, const fake::frame &fr) {
+    fake::peer_handle(p, fr);
+    fake::chunk_parts parts = {.first_offset = 0, .crc_xor = 1};
+    fake::chunk_add(parts, "damaged");
+    fake::peer_send(p, fake::deliver_frame(0, 2, parts));
+    return fake::verdict::handled;
+  });
+  ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
+  ASSERT_TRUE(run_until([&] { return log->ended(); }));
+  EXPECT_EQ(log->reason, RSTREAM_ECHECKSUM);
+  EXPECT_EQ(log->entry_errors, "-20010@0+1>0 -20010@0+1>0 -20010@0+1>0 -20010@0+1>2 ");
+  EXPECT_EQ(log->messages, "");
+}
+
+// ---- what it sees
+
+TEST_F(consume_ways, catching_up_is_told_each_time) {
+  store_numbers(3);
+  rstream_consumer_options o = by_message();
+  struct seen {
+    consumer_log *log;
+    std::string events;
+  } seen{log, ""};
+  o.user = &seen;
+  o.on_state = nullptr;
+  o.on_entry_error = nullptr;
+  o.on_message = [](rstream_consumer *, const rstream_message_view *m, void *user) {
+    static_cast<struct seen *>(user)->events += std::to_string(m->offset) + ' ';
+  };
+  o.on_caught_up = [](rstream_consumer *, uint64_t next, void *user) {
+    static_cast<struct seen *>(user)->events += "=" + std::to_string(next) + ' ';
+  };
+  ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
+  ASSERT_TRUE(run_until([&] { return seen.events == "0 1 2 =3 "; })) << seen.events;
+  EXPECT_EQ(stats_of(c).messages_behind, 0u);
+  ASSERT_EQ(rstream_consumer_pause(c), 0);
+  store_numbers(3);
+  ASSERT_TRUE(run_until([&] { return stats_of(c).chunks_held == 3; }));
+  EXPECT_EQ(stats_of(c).messages_behind, 2u);
+  ASSERT_EQ(rstream_consumer_resume(c), 0);
+  ASSERT_TRUE(run_until([&] { return stats_of(c).next_offset == 6; }));
+  EXPECT_EQ(stats_of(c).messages_behind, 0u);
+}
+
+TEST_F(consume_ways, a_chunk_is_read_many_messages_at_a_time) {
+  fake::chunk_parts parts = {.first_offset = 10};
+  fake::chunk_add(parts, "a");
+  fake::chunk_add_batch(parts, {"bb", "", "dddd"});
+  fake::chunk_add(parts, "e");
+  rstream_consumer_options o = by_chunk();
+  o.offset_type = RSTREAM_OFFSET_OFFSET;
+  o.offset_value = 11;
+  o.on_chunk = [](rstream_consumer *, rstream_chunk *chunk, void *user) {
+    const uint8_t *bodies[3];
+    size_t sizes[3];
+    uint64_t offsets[3];
+    std::string &text = consumer_log::of(user)->messages;
+    while (size_t n = rstream_chunk_read(chunk, bodies, sizes, offsets, 3)) {
+      for (size_t i = 0; i < n; i++)
+        text += std::to_string(offsets[i]) + '=' + text_of({bodies[i], sizes[i]}) + ' ';
+      text += "| ";
+    }
+    rstream_chunk_rewind(chunk);
+    EXPECT_EQ(rstream_chunk_read(chunk, nullptr, nullptr, nullptr, 100), 4u);
+    EXPECT_EQ(rstream_chunk_read(nullptr, bodies, sizes, offsets, 3), 0u);
+  };
+  open(o);
+  fake::peer_send(subscribed_peer(), fake::deliver_frame(c->member.id, 2, parts));
+  ASSERT_TRUE(run_until([&] { return !log->messages.empty(); }));
+  EXPECT_EQ(log->messages, "11=bb 12= 13=dddd | 14=e | ");
+}
