@@ -4,7 +4,8 @@
 // one write(2) per frame, and does nothing with confirms but count them. The reader looks
 // at chunk headers only. Neither uses rstream; blocking sockets, one thread, no recovery.
 // A client that does the work these two leave out can't be faster, and should not be much
-// slower.
+// slower. With --mode zlib there is no broker: zlib packs and unpacks the same
+// sub-entries.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -21,9 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ceiling_zlib.h"
+
 namespace {
 
-enum class mode { write, read, both };
+enum class mode { write, read, both, zlib };
 
 enum : uint16_t {
   key_declare_publisher = 1,
@@ -73,6 +76,8 @@ struct options {
   uint64_t size = 10;
   uint64_t batch = 100;
   uint64_t sub_entry = 1;
+  bool amqp = false;  // bodies in the data section of an AMQP 1.0 message
+  bool gzip = false;  // sub-entries
   uint64_t unconfirmed = 10000;
   bool json = false;
   bool keep = false;
@@ -93,6 +98,12 @@ struct connection {
 struct request {
   size_t size = 0;
   uint8_t data[4096];
+};
+
+// Bytes that were made once.
+struct block {
+  size_t size = 0;
+  uint8_t *data = nullptr;
 };
 
 // A ready-made Publish frame.
@@ -392,34 +403,97 @@ void hang_up(connection &c) {
   c.begin = c.end = 0;
 }
 
+// ---- what is written
+
+size_t message_size(const options &o) {
+  size_t header = !o.amqp ? 0 : o.size <= 255 ? 5 : 8;
+  return header + o.size;
+}
+
+// Returns where the body belongs.
+uint8_t *put_amqp_header(uint8_t *p, const options &o) {
+  bool is_short = o.size <= 255;
+  set_u32(p, is_short ? 0x005375a0 : 0x005375b0);
+  if (!is_short) {
+    set_u32(p + 4, static_cast<uint32_t>(o.size));
+    return p + 8;
+  }
+  p[4] = static_cast<uint8_t>(o.size);
+  return p + 5;
+}
+
+// As rstream-perf makes them at full speed, so that compressing them costs the same: the
+// time when every 64th was sent, some microseconds after the one before, then a number of
+// the run, then 'x'.
+void fill_body(uint8_t *body, uint64_t index, const options &o) {
+  const uint32_t stamp_us = 0x6b8b4567 + static_cast<uint32_t>(index / 64) * 3;
+  const uint32_t run = 0x327b23c6;
+  memset(body, 'x', o.size);
+  if (o.size < 8) return;
+  memcpy(body, &stamp_us, sizeof stamp_us);
+  memcpy(body + 4, &run, sizeof run);
+}
+
+block allocate(size_t size) {
+  block b = {size, static_cast<uint8_t *>(malloc(size))};
+  if (b.data == nullptr) die("out of memory");
+  return b;
+}
+
+// The messages of so many entries, each after its length.
+block build_messages(const options &o, uint64_t entries) {
+  block b = allocate(entries * o.sub_entry * (4 + message_size(o)));
+  uint8_t *p = b.data;
+  for (uint64_t i = 0; i < entries * o.sub_entry; i++) {
+    set_u32(p, static_cast<uint32_t>(message_size(o)));
+    p = o.amqp ? put_amqp_header(p + 4, o) : p + 4;
+    fill_body(p, i, o);
+    p += o.size;
+  }
+  return b;
+}
+
+// What an entry has after its id: a message, or with --sub-entry a batch of that many.
+block build_entry(const options &o) {
+  constexpr size_t header_size = 11;
+  block messages = build_messages(o, 1);
+  if (o.sub_entry == 1) return messages;
+  block entry = allocate(header_size + gzip_bound(messages.size));
+  uint8_t *packed = entry.data + header_size;
+  size_t packed_size = messages.size;
+  if (o.gzip) {
+    packed_size =
+        gzip_pack(messages.data, messages.size, packed, entry.size - header_size);
+  } else {
+    memcpy(packed, messages.data, messages.size);
+  }
+  entry.data[0] = o.gzip ? 0x90 : 0x80;
+  entry.data[1] = static_cast<uint8_t>(o.sub_entry >> 8);
+  entry.data[2] = static_cast<uint8_t>(o.sub_entry);
+  set_u32(entry.data + 3, static_cast<uint32_t>(messages.size));
+  set_u32(entry.data + 7, static_cast<uint32_t>(packed_size));
+  entry.size = header_size + packed_size;
+  free(messages.data);
+  return entry;
+}
+
 // ---- the blind writer
 
-// Entries are plain messages, or with --sub-entry uncompressed batches of that many.
-void build_frame(publish_frame &f, const options &o, uint64_t entries) {
-  uint64_t batch_bytes = o.sub_entry * (4 + o.size);
+void build_frame(publish_frame &f, const block &entry, uint64_t entries) {
   f.entries = entries;
-  f.entry_size = o.sub_entry == 1 ? 8 + 4 + o.size : 8 + 11 + batch_bytes;
+  f.entry_size = 8 + entry.size;
   f.size = publish_header_size + entries * f.entry_size;
-  f.data = static_cast<uint8_t *>(malloc(f.size));
-  if (f.data == nullptr) die("out of memory");
-  memset(f.data, 'x', f.size);
+  if (f.size - 4 > max_frame_size) {
+    die("--batch, --sub-entry and --size make a frame of more than %zu bytes",
+        max_frame_size);
+  }
+  f.data = allocate(f.size).data;
   set_u32(f.data, static_cast<uint32_t>(f.size - 4));
   set_u32(f.data + 4, key_publish << 16 | 1);
   f.data[8] = 0;
   set_u32(f.data + 9, static_cast<uint32_t>(entries));
   for (uint64_t i = 0; i < entries; i++) {
-    uint8_t *p = f.data + publish_header_size + i * f.entry_size + 8;
-    if (o.sub_entry > 1) {
-      p[0] = 0x80;
-      p[1] = static_cast<uint8_t>(o.sub_entry >> 8);
-      p[2] = static_cast<uint8_t>(o.sub_entry);
-      set_u32(p + 3, static_cast<uint32_t>(batch_bytes));
-      set_u32(p + 7, static_cast<uint32_t>(batch_bytes));
-      p += 11;
-    }
-    for (uint64_t k = 0; k < o.sub_entry; k++, p += 4 + o.size) {
-      set_u32(p, static_cast<uint32_t>(o.size));
-    }
+    memcpy(f.data + publish_header_size + i * f.entry_size + 8, entry.data, entry.size);
   }
 }
 
@@ -459,8 +533,10 @@ figures run_writer(connection &c, const options &o) {
   uint64_t entries = (o.messages + o.sub_entry - 1) / o.sub_entry;
   publish_frame full;
   publish_frame last;
-  build_frame(full, o, o.batch);
-  build_frame(last, o, entries % o.batch);
+  block entry = build_entry(o);
+  build_frame(full, entry, o.batch);
+  build_frame(last, entry, entries % o.batch);
+  free(entry.data);
 
   double start = now_s();
   double start_cpu = cpu_s();
@@ -519,6 +595,23 @@ figures run_reader(connection &c, const options &o) {
   return {messages, now_s() - start, cpu_s() - start_cpu};
 }
 
+// ---- zlib alone
+
+using zlib_work = void (*)(const uint8_t *batches, size_t size, size_t count,
+                           uint64_t times);
+
+figures run_zlib(const options &o, zlib_work work) {
+  constexpr size_t different = 64;
+  block messages = build_messages(o, different);
+  uint64_t entries = (o.messages + o.sub_entry - 1) / o.sub_entry;
+  double start = now_s();
+  double start_cpu = cpu_s();
+  work(messages.data, messages.size / different, different, entries);
+  figures result = {entries * o.sub_entry, now_s() - start, cpu_s() - start_cpu};
+  free(messages.data);
+  return result;
+}
+
 // ---- options
 
 const char help[] =
@@ -530,11 +623,14 @@ const char help[] =
     "                   (default: $RSTREAM_BROKER_URI, else guest at localhost:5552)\n"
     "                   The node must be the stream's leader: no other is looked for.\n"
     "  --stream NAME    created when missing, then deleted at the end (rstream-ceiling)\n"
-    "  --mode MODE      write, read from the first message, or both in turn (both)\n"
+    "  --mode MODE      write, read from the first message, or both in turn (both);\n"
+    "                   zlib: without a broker, pack and unpack the sub-entries\n"
     "  --messages N     to write or to read (2000000)\n"
     "  --size BYTES     of a message (10)\n"
     "  --batch N        entries per Publish frame (100)\n"
-    "  --sub-entry N    messages per entry; above 1: uncompressed sub-entries (1)\n"
+    "  --sub-entry N    messages per entry; above 1: sub-entries (1)\n"
+    "  --gzip           compress the sub-entries, once, before they are written\n"
+    "  --amqp           messages are AMQP 1.0 with a data section\n"
     "  --unconfirmed N  entries written ahead of the confirms, at most 50000 (10000)\n"
     "  --keep           do not delete the stream\n"
     "  --delete         only delete the stream\n"
@@ -619,12 +715,17 @@ mode parse_mode(const char *text) {
   if (strcmp(text, "write") == 0) return mode::write;
   if (strcmp(text, "read") == 0) return mode::read;
   if (strcmp(text, "both") == 0) return mode::both;
-  die("--mode: \"%s\" is not write, read or both", text);
+  if (strcmp(text, "zlib") == 0) return mode::zlib;
+  die("--mode: \"%s\" is not write, read, both or zlib", text);
 }
 
 bool parse_flag(options &o, const char *name) {
   if (strcmp(name, "--json") == 0) {
     o.json = true;
+  } else if (strcmp(name, "--gzip") == 0) {
+    o.gzip = true;
+  } else if (strcmp(name, "--amqp") == 0) {
+    o.amqp = true;
   } else if (strcmp(name, "--keep") == 0) {
     o.keep = true;
   } else if (strcmp(name, "--delete") == 0) {
@@ -674,11 +775,7 @@ void parse_options(options &o, int argc, char **argv) {
   }
   if (uri != nullptr && *uri != 0) parse_uri(o, uri);
   if (o.unconfirmed < o.batch) die("--unconfirmed must be at least --batch");
-  uint64_t largest_entry = 19 + o.sub_entry * (4 + o.size);
-  if (o.batch * largest_entry > max_frame_size - publish_header_size) {
-    die("--batch, --sub-entry and --size make a frame of more than %zu bytes",
-        max_frame_size);
-  }
+  if (o.gzip && o.sub_entry == 1) die("--gzip needs --sub-entry 2 or more");
 }
 
 // ---- results
@@ -691,29 +788,69 @@ double cpu_ns(const figures &f) {
   return f.messages > 0 ? f.cpu_seconds * 1e9 / static_cast<double>(f.messages) : 0;
 }
 
-void print_json(const options &o, const figures &written, const figures &read) {
+struct outcome {
+  const char *title;
+  const char *count_key;
+  const char *key;
+  figures f;
+};
+
+void print_json(const options &o, const outcome *list, size_t count) {
   printf("{\"messages\":%" PRIu64 ",\"size\":%" PRIu64 ",\"batch\":%" PRIu64
-         ",\"sub_entry\":%" PRIu64 ",\"unconfirmed\":%" PRIu64,
-         o.messages, o.size, o.batch, o.sub_entry, o.unconfirmed);
-  if (o.what != mode::read) {
-    printf(",\"written\":%" PRIu64 ",\"write_rate\":%.0f,\"write_cpu_ns_per_msg\":%.2f",
-           written.messages, rate(written), cpu_ns(written));
-  }
-  if (o.what != mode::write) {
-    printf(",\"read\":%" PRIu64 ",\"read_rate\":%.0f,\"read_cpu_ns_per_msg\":%.2f",
-           read.messages, rate(read), cpu_ns(read));
+         ",\"sub_entry\":%" PRIu64 ",\"unconfirmed\":%" PRIu64 ",\"amqp\":%s,\"gzip\":%s",
+         o.messages, o.size, o.batch, o.sub_entry, o.unconfirmed,
+         o.amqp ? "true" : "false", o.gzip ? "true" : "false");
+  for (size_t i = 0; i < count; i++) {
+    const outcome &x = list[i];
+    printf(",\"%s\":%" PRIu64 ",\"%s_rate\":%.0f,\"%s_cpu_ns_per_msg\":%.2f", x.count_key,
+           x.f.messages, x.key, rate(x.f), x.key, cpu_ns(x.f));
   }
   puts("}");
 }
 
-void print_row(const char *what, const figures &f) {
-  printf("%-20s %14" PRIu64 " %14.0f %12.1f\n", what, f.messages, rate(f), cpu_ns(f));
+void print_table(const outcome *list, size_t count) {
+  printf("%-20s %14s %14s %12s\n", "", "messages", "messages/s", "CPU ns each");
+  for (size_t i = 0; i < count; i++) {
+    const figures &f = list[i].f;
+    printf("%-20s %14" PRIu64 " %14.0f %12.1f\n", list[i].title, f.messages, rate(f),
+           cpu_ns(f));
+  }
 }
 
-void print_table(const options &o, const figures &written, const figures &read) {
-  printf("%-20s %14s %14s %12s\n", "", "messages", "messages/s", "CPU ns each");
-  if (o.what != mode::read) print_row("blind writer", written);
-  if (o.what != mode::write) print_row("header-only reader", read);
+void report(const options &o, const outcome *list, size_t count) {
+  if (o.json) {
+    print_json(o, list, count);
+  } else {
+    print_table(list, count);
+  }
+}
+
+// ---- what is asked for
+
+void measure_zlib(const options &o) {
+  outcome list[] = {
+      {"zlib, packing", "packed", "pack", run_zlib(o, gzip_pack_again)},
+      {"zlib, unpacking", "unpacked", "unpack", run_zlib(o, gzip_unpack_again)},
+  };
+  report(o, list, 2);
+}
+
+void measure_broker(connection &control, connection &data, const options &o) {
+  outcome list[2];
+  size_t count = 0;
+  bool created = create_stream(control, o);
+  if (o.what != mode::read) {
+    handshake(data, o);
+    list[count++] = {"blind writer", "written", "write", run_writer(data, o)};
+    hang_up(data);
+  }
+  if (o.what != mode::write) {
+    handshake(data, o);
+    list[count++] = {"header-only reader", "read", "read", run_reader(data, o)};
+    hang_up(data);
+  }
+  if (created && !o.keep) delete_stream(control, o);
+  report(o, list, count);
 }
 
 }  // namespace
@@ -724,32 +861,16 @@ int main(int argc, char **argv) {
   static connection control;
   static connection
       data;  // the broker wants writers and readers on connections of their own
+  if (o.what == mode::zlib) {
+    measure_zlib(o);
+    return 0;
+  }
   handshake(control, o);
   if (o.remove) {
     delete_stream(control, o);
-    hang_up(control);
-    return 0;
-  }
-  bool created = create_stream(control, o);
-
-  figures written;
-  figures read;
-  if (o.what != mode::read) {
-    handshake(data, o);
-    written = run_writer(data, o);
-    hang_up(data);
-  }
-  if (o.what != mode::write) {
-    handshake(data, o);
-    read = run_reader(data, o);
-    hang_up(data);
-  }
-  if (created && !o.keep) delete_stream(control, o);
-  hang_up(control);
-  if (o.json) {
-    print_json(o, written, read);
   } else {
-    print_table(o, written, read);
+    measure_broker(control, data, o);
   }
+  hang_up(control);
   return 0;
 }
