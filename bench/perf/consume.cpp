@@ -1,6 +1,7 @@
 #include "perf/consume.h"
 
 #include <algorithm>
+#include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -49,6 +50,8 @@ void look(subscriber &s, const rstream_message_view &m, uint64_t count) {
   if (stamped && load.own_messages) {
     histogram_add(load.latency, static_cast<uint32_t>(s.looked_us) - stamp_us);
   }
+  if (m.status != 0 && s.verify == nullptr)
+    worker_fail(load, "offset %" PRIu64 ": no AMQP 1.0 message", m.offset);
   s.look_at = std::min(count + load.look_step, s.target);
   if (progress_of(s) >= s.target) reach(s, s.looked_us);
 }
@@ -116,6 +119,7 @@ int consumer_open(subscriber &s) {
   co.offset_value = o.offset_value;
   co.timestamp_ms = o.timestamp_ms;
   co.initial_credit = o.credits;
+  co.codec = o.codec;
   return rstream_consumer_open(&s.consumer, load.env, &co);
 }
 
@@ -169,7 +173,9 @@ bool consume_start(consume_load &load, const options &o, uint32_t run) {
     subscriber &s = load.subscribers[i];
     s.load = &load;
     if (o.messages > 0) s.target = o.messages;  // when none is refused
-    s.look_at = std::min<uint64_t>(load.look_step, s.target);
+    // With a codec, the first one tells whether they are of it.
+    s.look_at = o.codec == RSTREAM_CODEC_RAW ? load.look_step : 1;
+    s.look_at = std::min(s.look_at, s.target);
     if (o.verify) s.verify = new (std::nothrow) verifier;
     enough = !o.verify || s.verify != nullptr;
   }

@@ -7,15 +7,19 @@
 #include <cstdio>
 #include <vector>
 
+#include "codec/amqp_encode.h"
+#include "codec/compression.h"
 #include "fake/uv_carrier.h"
 #include "perf/body.h"
 #include "perf/clock.h"
+#include "wire/publish.h"
 
 namespace perf {
 
 namespace {
 
 namespace fake = rstream::fake;
+namespace wire = rstream::wire;
 
 // What consumers have read is dropped beyond this; what they have not is kept.
 constexpr size_t kept_bytes = 16 << 20;
@@ -27,31 +31,96 @@ constexpr uint64_t readable_bytes = UINT64_C(20) << 30;
 // messages are repeated. Verified ones differ, so that each is in memory.
 constexpr uint64_t made_up_chunks_most = 2 << 20;
 constexpr uint64_t verified_bytes_most = 1 << 30;
-constexpr size_t entry_bytes = 4;  // around each message
+constexpr uint64_t sub_entry_bytes_most = 1 << 20;
+constexpr size_t length_bytes = 4;  // before each message
 
-uint64_t entry_size(const options &o) { return o.size + uint64_t{entry_bytes}; }
+// What the codec puts before a body.
+size_t prefix_size(const options &o) {
+  return o.codec == RSTREAM_CODEC_AMQP ? rstream::amqp_data_header_bytes(o.size) : 0;
+}
+
+// Of a message that the codec made, the length before it included.
+uint64_t record_size(const options &o) {
+  return length_bytes + prefix_size(o) + uint64_t{o.size};
+}
+
+// Returns where the body belongs.
+uint8_t *write_prefix(uint8_t *to, const options &o) {
+  if (o.codec == RSTREAM_CODEC_RAW) return to;
+  return rstream::amqp_write_data_header(to, o.size);
+}
 
 // How many messages the stream must have before somebody who only reads comes.
 uint64_t made_up_count(const options &o) {
   if (o.time_s > 0)
-    return o.time_s * std::min(readable_messages, readable_bytes / entry_size(o));
+    return o.time_s * std::min(readable_messages, readable_bytes / record_size(o));
   return o.messages + o.offset_value;
 }
 
 uint64_t made_up_chunks(const options &o) {
   const fake::options usual;
-  uint64_t in_chunk =
-      std::min<uint64_t>(usual.max_chunk_entries, usual.max_chunk_bytes / entry_size(o));
-  return made_up_count(o) / in_chunk + 1;
+  uint64_t most = uint64_t{usual.max_chunk_entries} * o.sub_entry;
+  uint64_t in_chunk = std::min(most, usual.max_chunk_bytes / record_size(o));
+  return made_up_count(o) / std::max<uint64_t>(in_chunk, 1) + 1;
 }
 
 // As one producer would have published them.
 void append_verified(fake::stream &s, const options &o) {
   const uint32_t stamp_us = static_cast<uint32_t>(now_us());
   fake::stream_append_many(
-      s, made_up_count(o), o.size, [&](uint64_t index, uint8_t *body) {
-        verified_body_write(body, o.size, {static_cast<uint32_t>(index), 0, stamp_us});
+      s, made_up_count(o), prefix_size(o) + o.size, [&](uint64_t index, uint8_t *to) {
+        verified_body_write(write_prefix(to, o), o.size,
+                            {static_cast<uint32_t>(index), 0, stamp_us});
       });
+}
+
+std::vector<uint8_t> plain_records(const options &o, uint32_t count) {
+  std::vector<uint8_t> records(count * record_size(o));
+  uint8_t *at = records.data();
+  for (uint32_t i = 0; i < count; i++) {
+    wire::store_u32be(at, static_cast<uint32_t>(prefix_size(o) + o.size));
+    uint8_t *body = write_prefix(at + length_bytes, o);
+    plain_body_fill(body, o.size, 0);
+    at = body + o.size;
+  }
+  return records;
+}
+
+// The library's compression, outside of an environment.
+struct packing {
+  rstream::slab_pool *pool =
+      rstream::slab_pool_create(rstream::memory_functions_default());
+  rstream::compression_set *set = rstream::compression_set_create(pool);
+
+  ~packing() {
+    rstream::compression_set_unref(set);
+    rstream::slab_pool_leave(pool);
+  }
+};
+
+std::vector<uint8_t> packed(const std::vector<uint8_t> &records, uint8_t compression) {
+  if (compression == RSTREAM_COMPRESSION_NONE) return records;
+  packing p;
+  std::vector<uint8_t> out(
+      rstream::compression_bound(*p.set, compression, records.size()));
+  ptrdiff_t n = rstream::compression_pack(*p.set, compression, records, out);
+  out.resize(n > 0 ? static_cast<size_t>(n) : 0);
+  return out;
+}
+
+// An entry as a chunk has it: what Publish has behind the id.
+std::vector<uint8_t> sub_entry_of(const options &o) {
+  constexpr size_t id_bytes = 8;
+  auto compression = static_cast<uint8_t>(o.compression);
+  std::vector<uint8_t> records = plain_records(o, o.sub_entry);
+  std::vector<uint8_t> data = packed(records, compression);
+  std::vector<uint8_t> entry(wire::publish_sub_batch_overhead);
+  wire::write_sub_batch_header(
+      entry.data(), 0, compression, static_cast<uint16_t>(o.sub_entry),
+      static_cast<uint32_t>(records.size()), static_cast<uint32_t>(data.size()));
+  entry.erase(entry.begin(), entry.begin() + id_bytes);
+  entry.insert(entry.end(), data.begin(), data.end());
+  return entry;
 }
 
 void fill_stream(embedded_broker &b) {
@@ -61,9 +130,9 @@ void fill_stream(embedded_broker &b) {
     append_verified(s, o);
     return;
   }
-  std::vector<uint8_t> body(o.size + size_t{1});
-  plain_body_fill(body.data(), o.size, 0);
-  fake::stream_fill(s, made_up_count(o), {body.data(), o.size});
+  fake::stream_fill_entries(s, made_up_count(o),
+                            o.sub_entry > 1 ? sub_entry_of(o) : plain_records(o, 1),
+                            o.sub_entry);
 }
 
 void on_cluster_closed(void *arg) {
@@ -113,11 +182,17 @@ const char *embedded_objection(const options &o) {
     return "with --consume-only reads from the first message or from a number";
   if (o.offset_value >= UINT64_MAX / 2 || made_up_chunks(o) > made_up_chunks_most)
     return "can't make up so many messages for --consume-only";
+  if (o.sub_entry * record_size(o) > sub_entry_bytes_most)
+    return "makes up sub-entries of 1 MiB at most";
+  if (!rstream::compression_available(*packing().set,
+                                      static_cast<uint8_t>(o.compression)))
+    return "can't make up messages of this compression, which is not built in";
   if (!o.verify) return nullptr;
+  if (o.sub_entry > 1) return "with --consume-only and --verify makes up no sub-entries";
   if (o.time_s > 0)
     return "with --consume-only and --verify needs --messages, not --time";
   if (o.size < verified_body_least) return "with --verify needs --size 6 or more";
-  if (made_up_count(o) > verified_bytes_most / entry_size(o))
+  if (made_up_count(o) > verified_bytes_most / record_size(o))
     return "keeps no more than 1 GiB of messages for --consume-only and --verify";
   return nullptr;
 }

@@ -1,5 +1,6 @@
 #include "perf/options.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
@@ -18,6 +19,11 @@ constexpr uint32_t most_handles = 1000;
 // own limit does not allow.
 constexpr uint32_t largest_size = (1 << 20) - 21;
 constexpr uint64_t most_messages = UINT64_C(1) << 44;
+constexpr uint32_t most_confirms = 1 << 24;
+constexpr uint32_t most_sub_entry = UINT16_MAX;
+
+constexpr const char *codec_names[] = {"raw", "amqp"};
+constexpr const char *compression_names[] = {"none", "gzip", "snappy", "lz4", "zstd"};
 
 struct parser {
   options &o;
@@ -25,6 +31,8 @@ struct parser {
   bool messages_given = false;
   bool producers_given = false;
   bool consumers_given = false;
+  bool confirms_given = false;
+  const char *for_producers = nullptr;  // an option that only they heed
   bool publish_only = false;
   bool consume_only = false;
   bool wrong = false;
@@ -51,6 +59,33 @@ uint64_t number(parser &p, const char *name, const char *text, uint64_t low,
 uint32_t number32(parser &p, const char *name, const char *text, uint32_t low,
                   uint32_t high) {
   return static_cast<uint32_t>(number(p, name, text, low, high));
+}
+
+// Which of `names` it is.
+template <size_t count>
+int choice(parser &p, const char *name, const char *text,
+           const char *const (&names)[count], const char *complaint) {
+  for (size_t i = 0; i < count; i++) {
+    if (strcmp(text, names[i]) == 0) return static_cast<int>(i);
+  }
+  complain(p, name, complaint);
+  return 0;
+}
+
+void parse_filter_values(parser &p, const char *name, const char *text) {
+  options &o = p.o;
+  p.for_producers = name;
+  o.filter_count = 0;
+  for (const char *value = text;;) {
+    size_t length = strcspn(value, ",");
+    if (length == 0) complain(p, name, "takes values with a comma between them");
+    if (o.filter_count == filter_values_most)
+      complain(p, name, "takes 64 values at most");
+    if (p.wrong) return;
+    o.filter_values[o.filter_count++] = {value, length};
+    if (value[length] == 0) return;
+    value += length + 1;
+  }
 }
 
 void parse_offset(parser &p, const char *name, const char *text) {
@@ -131,9 +166,47 @@ constexpr option_row option_rows[] = {
      [](parser &p, const char *name, const char *text) {
        p.o.batch_size = number32(p, name, text, 1, 1 << 24);
      }},
-    {"--confirms", "N", "messages of a producer that may wait for confirms (10000)",
+    {"--batch-bytes", "N", "a Publish frame is closed at this size (default: likewise)",
      [](parser &p, const char *name, const char *text) {
-       p.o.confirms = number32(p, name, text, 1, 1 << 24);
+       p.o.batch_bytes = number32(p, name, text, 1, UINT32_MAX);
+       p.for_producers = name;
+     }},
+    {"--linger-ms", "N", "an open frame waits so long for more messages (0)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.linger_ms = number32(p, name, text, 0, UINT32_MAX);
+       p.for_producers = name;
+     }},
+    {"--confirms", "N",
+     "messages of a producer that may wait for confirms (10000 times\n"
+     "--sub-entry)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.confirms = number32(p, name, text, 1, most_confirms);
+       p.confirms_given = true;
+     }},
+    {"--codec", "CODEC", "of producers and consumers: raw, or amqp for AMQP 1.0 (raw)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.codec = static_cast<rstream_codec>(
+           choice(p, name, text, codec_names, "takes raw or amqp"));
+     }},
+    {"--sub-entry", "N", "messages are stored in sub-entries of up to N (1: singly)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.sub_entry = number32(p, name, text, 1, most_sub_entry);
+     }},
+    {"--compression", "NAME", "of sub-entries: none, gzip, snappy, lz4, zstd (none)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.compression = static_cast<rstream_compression>(choice(
+           p, name, text, compression_names, "takes none, gzip, snappy, lz4 or zstd"));
+     }},
+    {"--filter-values", "A,B",
+     "messages have these filter values, one after the other;\n"
+     "RabbitMQ 3.13; not with --sub-entry",
+     parse_filter_values},
+    {"--name", "NAME",
+     "of the producer, for deduplication; of several, NAME-1,\n"
+     "NAME-2 and so on",
+     [](parser &p, const char *name, const char *text) {
+       p.o.name = text;
+       p.for_producers = name;
      }},
     {"--credits", "N", "chunks the broker may send ahead to a consumer (10)",
      [](parser &p, const char *name, const char *text) {
@@ -171,7 +244,7 @@ void print_row(const char *name, const char *value, const char *help) {
   snprintf(title, sizeof title, "%s %s", name, value);
   for (const char *line = help;; title[0] = 0) {
     int length = static_cast<int>(strcspn(line, "\n"));
-    printf("  %-18s %.*s\n", title, length, line);
+    printf("  %-20s %.*s\n", title, length, line);
     if (line[length] == 0) return;
     line += length + 1;
   }
@@ -185,6 +258,24 @@ void settle_embedded(parser &p) {
   if (o.keep) complain(p, "--keep", "has nothing to keep with --embedded");
   const char *objection = embedded_objection(o);
   if (objection != nullptr) complain(p, "--embedded", objection);
+}
+
+// What is published, and how.
+void settle_messages(parser &p) {
+  options &o = p.o;
+  if (o.compression != RSTREAM_COMPRESSION_NONE && o.sub_entry == 1)
+    complain(p, "--compression", "needs --sub-entry 2 or more: it packs sub-entries");
+  if (o.filter_count > 0 && o.sub_entry > 1) {
+    complain(p, "--filter-values",
+             "and --sub-entry exclude each other: sub-entries have no filter value");
+  }
+  if (!p.confirms_given) o.confirms = std::min(o.confirms * o.sub_entry, most_confirms);
+  if (o.producers > 0) return;
+  if (p.for_producers != nullptr)
+    complain(p, p.for_producers, "is for producers, and there are none");
+  // With --embedded it tells what there is to read.
+  if (o.sub_entry > 1 && !o.embedded)
+    complain(p, "--sub-entry", "is for producers, and there are none");
 }
 
 void settle(parser &p) {
@@ -212,6 +303,7 @@ void settle(parser &p) {
   if (from_number && o.producers > 0 && o.consumers > 0) {
     complain(p, "--offset", "takes a number only with --consume-only");
   }
+  settle_messages(p);
   if (o.embedded) settle_embedded(p);
   if (!o.verify || o.producers == 0) return;
   if (o.size < verified_body_least) {
@@ -227,6 +319,12 @@ void settle(parser &p) {
 }
 
 }  // namespace
+
+const char *codec_name(rstream_codec codec) { return codec_names[codec]; }
+
+const char *compression_name(rstream_compression compression) {
+  return compression_names[compression];
+}
 
 parse_result options_parse(options &o, int argc, char **argv) {
   parser p{.o = o};

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include <rstream/rstream.h>
 
 namespace perf {
+
+constexpr uint32_t filter_values_most = 64;
 
 struct options {
   const char *uri = nullptr;  // nullptr: the library's default
@@ -15,8 +18,16 @@ struct options {
   uint64_t messages = 1000000;  // over all producers; for each consumer; 0 with --time
   uint32_t time_s = 0;
   uint64_t rate = 0;  // messages per second over all producers; 0: as fast as it goes
-  uint32_t batch_size = 0;  // messages per Publish frame; 0: the library's default
+  uint32_t batch_size = 0;   // messages per Publish frame; 0: the library's default
+  uint32_t batch_bytes = 0;  // of a Publish frame, likewise
   uint32_t confirms = 10000;
+  rstream_codec codec = RSTREAM_CODEC_RAW;
+  uint32_t sub_entry = 1;  // messages per sub-entry; 1: entries of their own
+  rstream_compression compression = RSTREAM_COMPRESSION_NONE;  // of sub-entries
+  std::string_view filter_values[filter_values_most];  // one message after the other
+  uint32_t filter_count = 0;
+  const char *name = nullptr;  // of the producers; nullptr: none
+  uint32_t linger_ms = 0;
   uint16_t credits = 10;
   rstream_offset_type offset_type = RSTREAM_OFFSET_DEFAULT;
   uint64_t offset_value = 0;
@@ -35,5 +46,9 @@ enum class parse_result { run, help, wrong };
 [[nodiscard]] parse_result options_parse(options &o, int argc, char **argv);
 
 void options_help();
+
+// As the command line has them.
+const char *codec_name(rstream_codec codec);
+const char *compression_name(rstream_compression compression);
 
 }  // namespace perf

@@ -44,12 +44,42 @@ void stamp(publisher &p, uint64_t sequence, uint64_t time_us) {
   }
 }
 
+int send_one_filtered(publisher &p, uint64_t sequence) {
+  const options &o = *p.load->opt;
+  const std::string_view &value = o.filter_values[sequence % o.filter_count];
+  p.message.filter_value = value.data();
+  p.message.filter_value_size = value.size();
+  return rstream_producer_send(p.producer, &p.message, nullptr);
+}
+
+// Send the messages from `sent` to `stop`, or as far as it goes, which `rc` tells, and
+// return which one is next.
+uint64_t send_filtered(publisher &p, uint64_t sent, uint64_t stop, int &rc) {
+  for (; sent < stop; sent++) {
+    rc = send_one_filtered(p, sent);
+    if (rc != 0) break;
+  }
+  return sent;
+}
+
+uint64_t send_bare(const publisher &p, uint64_t sent, uint64_t stop, int &rc) {
+  rstream_producer *producer = p.producer;
+  const uint8_t *body = p.body;
+  const size_t size = p.load->opt->size;
+  int result = 0;
+  for (; sent < stop; sent++) {
+    result = rstream_producer_send_bytes(producer, body, size, nullptr);
+    if (result != 0) break;
+  }
+  rc = result;
+  return sent;
+}
+
 // Sends as much as is allowed, and under --rate due. This is the loop that gets measured.
 void fill(publisher &p) {
   publish_load &load = *p.load;
   const uint64_t now = load.paced ? now_us() : 0;
   const uint64_t step_mask = load.stamp_step - 1;
-  const size_t size = load.opt->size;
   uint64_t sent = p.sent;
   int rc = 0;
   while (rc == 0 && sent < p.quota) {
@@ -57,16 +87,15 @@ void fill(publisher &p) {
     if (load.paced && time_us > now) break;
     stamp(p, sent, time_us);
     const uint64_t stop = std::min(p.quota, (sent | step_mask) + 1);
-    while (sent < stop) {
-      rc = rstream_producer_send_bytes(p.producer, p.body, size, nullptr);
-      if (rc != 0) break;
-      sent++;
-    }
+    sent = load.opt->filter_count > 0 ? send_filtered(p, sent, stop, rc)
+                                      : send_bare(p, sent, stop, rc);
   }
   add(load.published, sent - p.sent);
   p.sent = sent;
   p.blocked = rc == RSTREAM_EAGAIN;
-  if (rc != 0 && !p.blocked) worker_fail(load, "publishing: %s", rstream_error_text(rc));
+  if (rc != 0 && !p.blocked)
+    worker_fail(load, "publishing: %s: %s", rstream_error_text(rc),
+                rstream_env_error_text(load.env));
 }
 
 void pace(publish_load &load) {
@@ -215,21 +244,33 @@ bool publisher_init(publisher &p, publish_load &load, uint32_t index) {
   p.body = static_cast<uint8_t *>(malloc(o.size + 1));
   if (p.stamps == nullptr || p.body == nullptr) return false;
   plain_body_fill(p.body, o.size, load.run);
+  rstream_message_init(&p.message);
+  p.message.body = p.body;
+  p.message.body_size = o.size;
   return true;
 }
 
 int producer_open(publisher &p) {
   publish_load &load = *p.load;
   const options &o = *load.opt;
+  char name[300];
+  if (o.name != nullptr && o.producers > 1)
+    snprintf(name, sizeof name, "%s-%" PRIu32, o.name, p.index + 1);
   rstream_producer_options po;
   rstream_producer_options_init(&po);
   po.stream = o.stream;
+  po.name = o.name != nullptr && o.producers > 1 ? name : o.name;
   po.on_confirm = on_confirm;
   po.on_writable = on_writable;
   po.on_state = on_state;
   po.user = &p;
   po.max_messages_in_flight = o.confirms;
   po.max_batch_messages = o.batch_size;
+  po.max_batch_bytes = o.batch_bytes;
+  po.linger_ms = o.linger_ms;
+  po.codec = o.codec;
+  po.sub_entry_messages = o.sub_entry;
+  po.compression = o.compression;
   po.close_timeout_ms = 5000;
   return rstream_producer_open(&p.producer, load.env, &po);
 }

@@ -18,10 +18,11 @@ struct publisher {
   rstream_producer *producer = nullptr;
   uint32_t index = 0;
   bool open = false;
-  bool blocked = false;  // the window is full; on_writable will come
-  uint64_t quota = 0;    // messages to send
-  uint64_t sent = 0;     // accepted
-  uint64_t settled = 0;  // those with an outcome
+  bool blocked = false;     // the window is full; on_writable will come
+  uint64_t quota = 0;       // messages to send
+  uint64_t sent = 0;        // accepted
+  uint64_t settled = 0;     // those with an outcome
+  rstream_message message;  // with --filter-values; its body is the one below
   uint8_t *body = nullptr;
   uint32_t *stamps =
       nullptr;  // when messages were sent or due, those in flight; see stamp_step

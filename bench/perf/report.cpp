@@ -3,6 +3,7 @@
 #include <cinttypes>
 #include <cstring>
 #include <initializer_list>
+#include <utility>
 
 namespace perf {
 
@@ -93,6 +94,36 @@ void json_latency(FILE *to, const char *name, const histogram *h) {
   }
 }
 
+const char *comma(bool &any) { return std::exchange(any, true) ? ", " : ""; }
+
+// What the options make of the messages, if they make anything of them.
+void making_line(FILE *to, const options &o) {
+  bool any = false;
+  if (o.codec == RSTREAM_CODEC_AMQP) fprintf(to, "%sAMQP 1.0", comma(any));
+  if (o.sub_entry > 1) fprintf(to, "%ssub-entries of %" PRIu32, comma(any), o.sub_entry);
+  if (o.compression != RSTREAM_COMPRESSION_NONE)
+    fprintf(to, "%s%s", comma(any), compression_name(o.compression));
+  if (o.filter_count > 0)
+    fprintf(to, "%sfilter values: %" PRIu32, comma(any), o.filter_count);
+  if (o.name != nullptr) fprintf(to, "%sname %s", comma(any), o.name);
+  if (o.linger_ms > 0) fprintf(to, "%slinger %" PRIu32 " ms", comma(any), o.linger_ms);
+  if (any) fputc('\n', to);
+}
+
+void json_making(FILE *to, const options &o) {
+  fprintf(to,
+          ",\"codec\":\"%s\",\"sub_entry\":%" PRIu32
+          ",\"compression\":\"%s\",\"filter_values\":%" PRIu32 ",\"linger_ms\":%" PRIu32,
+          codec_name(o.codec), o.sub_entry, compression_name(o.compression),
+          o.filter_count, o.linger_ms);
+  fputs(",\"name\":", to);
+  if (o.name == nullptr) {
+    fputs("null", to);
+  } else {
+    json_string(to, o.name);
+  }
+}
+
 }  // namespace
 
 void progress_line(progress &before, const progress &now, const options &o) {
@@ -117,6 +148,7 @@ void report_table(FILE *to, const result &r, const options &o) {
   fprintf(to, "%s, %" PRIu32 " producer%s, %" PRIu32 " consumer%s, %" PRIu32 " bytes\n",
           o.stream, o.producers, o.producers == 1 ? "" : "s", o.consumers,
           o.consumers == 1 ? "" : "s", o.size);
+  making_line(to, o);
   fprintf(to, "%-20s %15s %14s %9s %9s %9s\n", "", "messages", "messages/s", "CPU ns",
           "user", "system");
   if (o.producers > 0) {
@@ -150,6 +182,7 @@ void report_json(FILE *to, const result &r, const options &o) {
           ",\"ok\":%s,\"producers\":%" PRIu32 ",\"consumers\":%" PRIu32
           ",\"size\":%" PRIu32,
           r.ok ? "true" : "false", o.producers, o.consumers, o.size);
+  json_making(to, o);
   fprintf(to,
           ",\"published\":%" PRIu64 ",\"confirmed\":%" PRIu64 ",\"errored\":%" PRIu64
           ",\"consumed\":%" PRIu64,

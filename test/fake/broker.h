@@ -327,6 +327,9 @@ void stream_delete(cluster &c, std::string_view name);
 void stream_append(stream &s, wire::bytes body, std::string_view filter = {});
 // Stores many that are equal, taking the memory of one chunk only.
 void stream_fill(stream &s, uint64_t count, wire::bytes body);
+// The same with entries as a chunk has them, which hold so many messages each: `count` is
+// of messages, rounded up to whole entries.
+void stream_fill_entries(stream &s, uint64_t count, wire::bytes entry, uint32_t records);
 // Stores many that differ, in chunks as large as may be: `write` makes the body of each.
 void stream_append_many(stream &s, uint64_t count, size_t body_bytes,
                         const std::function<void(uint64_t index, uint8_t *body)> &write);

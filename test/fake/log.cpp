@@ -260,26 +260,30 @@ void stream_append_many(stream &s, uint64_t count, size_t body_bytes,
 }
 
 void stream_fill(stream &s, uint64_t count, wire::bytes body) {
+  std::vector<uint8_t> entry(4 + body.size());
+  wire::store_u32be(entry.data(), static_cast<uint32_t>(body.size()));
+  std::copy(body.begin(), body.end(), entry.begin() + 4);
+  stream_fill_entries(s, count, entry, 1);
+}
+
+void stream_fill_entries(stream &s, uint64_t count, wire::bytes entry, uint32_t records) {
   entry_scope scope(*s.cluster);
   stream_seal(s);
   const options &o = s.cluster->options;
-  size_t entry_bytes = 4 + body.size();
   uint64_t per_chunk = std::max<uint64_t>(
-      1, std::min<uint64_t>(o.max_chunk_entries, o.max_chunk_bytes / entry_bytes));
-  blob *b = blob_new(per_chunk * entry_bytes);
-  for (uint64_t i = 0; i < per_chunk; i++) {
-    uint8_t *out = b->data() + i * entry_bytes;
-    wire::store_u32be(out, static_cast<uint32_t>(body.size()));
-    if (!body.empty()) std::memcpy(out + 4, body.data(), body.size());
-  }
+      1, std::min<uint64_t>(o.max_chunk_entries, o.max_chunk_bytes / entry.size()));
+  blob *b = blob_new(per_chunk * entry.size());
+  for (uint64_t i = 0; i < per_chunk; i++)
+    std::copy(entry.begin(), entry.end(), b->data() + i * entry.size());
   chunk made;
-  for (uint64_t left = count; left > 0; left -= made.records) {
-    bool same = made.records == per_chunk && left >= per_chunk;
-    made.records = static_cast<uint32_t>(std::min(left, per_chunk));
-    made.entries = static_cast<uint16_t>(made.records);
+  uint64_t entries = (count + records - 1) / records;
+  for (uint64_t left = entries; left > 0; left -= made.entries) {
+    bool same = made.entries == per_chunk && left >= per_chunk;
+    made.entries = static_cast<uint16_t>(std::min(left, per_chunk));
+    made.records = made.entries * records;
     made.segment = b;
     made.data = b->data();
-    made.data_bytes = static_cast<uint32_t>(made.records * entry_bytes);
+    made.data_bytes = static_cast<uint32_t>(made.entries * entry.size());
     made.first_offset = s.next_offset;
     made.timestamp_ms = wall_clock_ms(*s.cluster);
     made.unfiltered = true;

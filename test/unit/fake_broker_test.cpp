@@ -840,6 +840,22 @@ TEST_F(fake_broker, an_offset_inside_a_chunk_starts_with_the_whole_chunk) {
   EXPECT_TRUE(chunk_crc_matches(h, entries));
 }
 
+TEST_F(fake_broker, a_stream_of_equal_sub_entries_has_whole_ones) {
+  stream &s = stream_create(c, "s");
+  const uint8_t sub_entry_of_two[] = {0x80, 0, 2, 0, 0,   0, 10, 0, 0, 0,  10,
+                                      0,    0, 0, 1, 'a', 0, 0,  0, 1, 'b'};
+  stream_fill_entries(s, 2 * 8192 + 1, sub_entry_of_two, 2);
+  EXPECT_EQ(s.log.size(), 2u);
+  EXPECT_EQ(s.next_offset, 2u * 8193);
+  uint64_t seen = 0;
+  stream_each(s, [&](uint64_t offset, wire::bytes body) {
+    EXPECT_EQ(offset, seen++);
+    ASSERT_EQ(body.size(), 1u);
+    EXPECT_EQ(body[0], offset % 2 == 0 ? 'a' : 'b');
+  });
+  EXPECT_EQ(seen, 2u * 8193);
+}
+
 TEST_F(fake_broker, credit_follows_the_half_window_rule) {
   stream &s = stream_create(c, "s");
   for (int i = 0; i < 30; i++) append(s, "x");
