@@ -64,18 +64,8 @@ int check_options(env *e, const rstream_producer_options &o) {
   return rc < 0 ? rc : check_sub_entries(e, o);
 }
 
-// Kept out of the way of the usual case.
-[[gnu::noinline]] int send_slow(producer *p, const void *body, size_t body_size,
-                                uint64_t *id) {
-  if (!p) return RSTREAM_EINVAL;
-  rstream_message m{};
-  m.body = body;
-  m.body_size = body_size;
-  return producer_send(p, m, id);
-}
-
 int send_one(producer *p, const rstream_message &m, uint64_t *id) {
-  if (message_is_bare(m) && producer_send_fast(p, m.body, m.body_size, id)) return 0;
+  if (message_is_bare(m)) return producer_send_bare(p, m.body, m.body_size, id);
   return producer_send(p, m, id);
 }
 
@@ -116,9 +106,9 @@ int rstream_producer_open(rstream_producer **out, rstream_env *e,
 
 int rstream_producer_send_bytes(rstream_producer *p, const void *body, size_t body_size,
                                 uint64_t *id) {
-  bool valid = p && (body || !body_size);
-  if (valid && producer_send_fast(p, body, body_size, id)) return 0;
-  return send_slow(p, body, body_size, id);
+  if (!p) return RSTREAM_EINVAL;
+  if (!body && body_size) return producer_send_elsewhere(p, body, body_size, id);
+  return producer_send_bare(p, body, body_size, id);
 }
 
 int rstream_producer_send(rstream_producer *p, const rstream_message *message,

@@ -83,7 +83,7 @@ struct rstream_producer {
   rstream::net_timer retry_timer;    // sending failed for lack of memory
   rstream::net_timer confirm_timer;  // the oldest frame's outcomes are overdue
 
-  // What one message costs to send is decided by these few, see producer_send_fast().
+  // What one message costs to send is decided by these few, see producer_send_bare().
   uint8_t *at = nullptr;     // the frame being filled: where the next message goes
   uint8_t *limit = nullptr;  // and where it must end; both nullptr without a frame
   rstream::send_way way = rstream::send_way::asking;
@@ -145,7 +145,7 @@ inline producer *producer_of(member &m) {
 // `options` are complete and checked; texts are borrowed.
 [[nodiscard]] int producer_open(producer **p, rstream_env *env,
                                 const rstream_producer_options &options);
-// What producer_send_fast() can't do: no frame, or no room in it or in the window.
+// Any message, the general case: see producer_send_bare() for the usual one.
 // `message` is complete and checked but for what depends on this producer.
 [[nodiscard]] int producer_send(producer *p, const rstream_message &message,
                                 uint64_t *id);
@@ -171,9 +171,10 @@ constexpr size_t record_overhead = 4;         // a message's length within a sub
 
 // Bodies of a few bytes are common and not worth a call. Two overlapping moves cover any
 // length from 4 to 16.
+constexpr size_t small_body = 16;
 inline void copy_body(uint8_t *to, const void *body, size_t size) {
   const auto *from = static_cast<const uint8_t *>(body);
-  if (size > 16) {
+  if (size > small_body) {
     memcpy(to, from, size);
   } else if (size >= 8) {
     memcpy(to, from, 8);
@@ -195,20 +196,29 @@ inline void producer_took(producer *p, uint8_t *end, uint64_t *id) {
   if (id) *id = message_id;
 }
 
-// Puts a body where messages go, if there is room; the way there is known to the
-// compiler.
-template <send_way way>
-[[nodiscard]] inline bool producer_try_put(producer *p, const void *body,
-                                           size_t body_size, uint64_t *id) {
+// A bare body, when it can't be put where the last one was; then producer_send() decides.
+[[nodiscard]] int producer_send_elsewhere(producer *p, const void *body, size_t body_size,
+                                          uint64_t *id);
+// producer_move_limit() and 0.
+[[nodiscard]] int producer_step_limit(producer *p);
+
+// Puts a body where messages go, if there is room; the way there, and that it is small or
+// not, is known to the compiler. What it calls out of line it calls last, and so needs no
+// stack frame.
+template <send_way way, bool small>
+[[nodiscard, gnu::always_inline]] inline int producer_put(producer *p, const void *body,
+                                                          size_t body_size,
+                                                          uint64_t *id) {
   constexpr bool amqp = way == send_way::amqp || way == send_way::amqp_record;
   constexpr bool record = way == send_way::record || way == send_way::amqp_record;
+  if (small && body_size > small_body) __builtin_unreachable();
   size_t content = body_size + (amqp ? amqp_data_header_bytes(body_size) : 0);
   size_t entry = content + (record ? record_overhead : wire::publish_entry_overhead);
-  bool fits = body_size < max_inline_body &&
+  bool fits = (small || body_size < max_inline_body) &&
               entry <= static_cast<size_t>(p->limit - p->at) &&
               p->next_id < p->window_end_id &&
               p->bytes_in_flight + entry <= p->options.max_bytes_in_flight;
-  if (!fits) return false;
+  if (!fits) return producer_send_elsewhere(p, body, body_size, id);
   uint8_t *to = p->at;
   if (record) {
     wire::store_u32be(to, static_cast<uint32_t>(content));
@@ -219,26 +229,46 @@ template <send_way way>
   }
   if (amqp) to = amqp_write_data_header(to, body_size);
   copy_body(to, body, body_size);
-  producer_took(p, to + body_size, id);
-  return true;
+  p->at = to + body_size;
+  p->bytes_in_flight += entry;
+  if (id) *id = p->next_id;
+  p->next_id++;
+  if (++p->open_count == p->count_check) return producer_step_limit(p);
+  return 0;
 }
 
-// True when the message was taken; else producer_send() decides. With a second caller the
-// compiler would make a call of it, at 18 of 96 instructions per message.
-[[nodiscard, gnu::always_inline]] inline bool producer_send_fast(producer *p,
-                                                                 const void *body,
-                                                                 size_t body_size,
-                                                                 uint64_t *id) {
+template <send_way way>
+[[nodiscard, gnu::noinline]] int producer_put_large(producer *p, const void *body,
+                                                    size_t body_size, uint64_t *id) {
+  return producer_put<way, false>(p, body, body_size, id);
+}
+
+template <send_way way>
+[[nodiscard, gnu::always_inline]] inline int producer_put_any(producer *p,
+                                                              const void *body,
+                                                              size_t body_size,
+                                                              uint64_t *id) {
+  if (body_size > small_body) return producer_put_large<way>(p, body, body_size, id);
+  return producer_put<way, true>(p, body, body_size, id);
+}
+
+// A message that is nothing but its body, which is not null unless it is empty. As
+// producer_send(). In line also where there are several callers: as a call it would be 18
+// of 96 instructions per message.
+[[nodiscard, gnu::always_inline]] inline int producer_send_bare(producer *p,
+                                                                const void *body,
+                                                                size_t body_size,
+                                                                uint64_t *id) {
   switch (p->way) {
-  case send_way::raw: return producer_try_put<send_way::raw>(p, body, body_size, id);
-  case send_way::amqp: return producer_try_put<send_way::amqp>(p, body, body_size, id);
+  case send_way::raw: return producer_put_any<send_way::raw>(p, body, body_size, id);
+  case send_way::amqp: return producer_put_any<send_way::amqp>(p, body, body_size, id);
   case send_way::record:
-    return producer_try_put<send_way::record>(p, body, body_size, id);
+    return producer_put_any<send_way::record>(p, body, body_size, id);
   case send_way::amqp_record:
-    return producer_try_put<send_way::amqp_record>(p, body, body_size, id);
+    return producer_put_any<send_way::amqp_record>(p, body, body_size, id);
   case send_way::asking: break;
   }
-  return false;
+  return producer_send_elsewhere(p, body, body_size, id);
 }
 
 // From the connection.

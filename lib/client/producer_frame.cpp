@@ -206,6 +206,11 @@ void producer_move_limit(producer *p) {
   if (p->limit < p->at) p->limit = p->at;
 }
 
+int producer_step_limit(producer *p) {
+  producer_move_limit(p);
+  return 0;
+}
+
 void producer_seal(producer *p) {
   if (!p->open_batch) return;
   sub_entry_close(p);

@@ -221,6 +221,15 @@ int producer_check_message(producer *p, const rstream_message &m, uint64_t last_
   return check_publishing_id(p, m.publishing_id, last_given);
 }
 
+int producer_send_elsewhere(producer *p, const void *body, size_t body_size,
+                            uint64_t *id) {
+  rstream_message m{};
+  m.struct_size = sizeof m;
+  m.body = body;
+  m.body_size = body_size;
+  return producer_send(p, m, id);
+}
+
 int producer_send(producer *p, const rstream_message &m, uint64_t *id) {
   std::string_view filter;
   int rc = producer_check_message(p, m, p->last_given);
