@@ -130,6 +130,19 @@ struct teller {
     status = new_status;
     p->env->outcome_ids[count++] = id;
   }
+  void add_range(uint64_t first_id, uint32_t messages, int new_status) {
+    if (count && status != new_status) flush();
+    status = new_status;
+    while (messages > 0) {
+      if (count == outcome_piece) flush();
+      uint32_t n = std::min(messages, outcome_piece - count);
+      uint64_t *out = p->env->outcome_ids + count;
+      for (uint32_t i = 0; i < n; i++) out[i] = first_id + i;
+      count += n;
+      first_id += n;
+      messages -= n;
+    }
+  }
   void flush() {
     uint32_t n = count;
     count = 0;
@@ -150,7 +163,7 @@ bool settle_entry(teller &t, uint64_t publishing_id, int status) {
   uint32_t messages = batch_entry_messages(*b, last);
   if (messages == 0 || !batch_mark_range(*b, last + 1 - messages, messages)) return false;
   settled(p, b, messages);
-  for (uint64_t each = id + 1 - messages; each <= id; each++) t.add(each, status);
+  t.add_range(id + 1 - messages, messages, status);
   return true;
 }
 
