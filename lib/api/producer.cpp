@@ -114,9 +114,9 @@ int rstream_producer_send_bytes(rstream_producer *p, const void *body, size_t bo
 int rstream_producer_send(rstream_producer *p, const rstream_message *message,
                           uint64_t *id) {
   message_storage s;
-  if (!p || !message || !message_read(s, message, message->struct_size))
-    return RSTREAM_EINVAL;
-  return send_one(p, s.m, id);
+  if (!p || !message) return RSTREAM_EINVAL;
+  const rstream_message *m = message_whole(s, message, message->struct_size);
+  return m ? send_one(p, *m, id) : RSTREAM_EINVAL;
 }
 
 int rstream_producer_send_many(rstream_producer *p, const rstream_message *messages,
@@ -127,7 +127,8 @@ int rstream_producer_send_many(rstream_producer *p, const rstream_message *messa
   uint64_t id = 0;
   for (size_t i = 0; i < count; i++) {
     message_storage s;
-    int rc = message_at(array, i, s) ? send_one(p, s.m, &id) : RSTREAM_EINVAL;
+    const rstream_message *m = message_at(array, i, s);
+    int rc = m ? send_one(p, *m, &id) : RSTREAM_EINVAL;
     if (rc < 0) return i > 0 ? static_cast<int>(i) : rc;
     if (i == 0 && first_id) *first_id = id;
   }

@@ -18,10 +18,4 @@ bool message_read(message_storage &s, const void *from, size_t size) {
   return true;
 }
 
-bool message_at(const message_array &messages, size_t index, message_storage &s) {
-  return message_read(s,
-                      static_cast<const char *>(messages.first) + index * messages.stride,
-                      messages.stride);
-}
-
 }  // namespace rstream

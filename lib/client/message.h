@@ -21,11 +21,25 @@ struct message_array {
   size_t count;
 };
 
-// False when struct_size was not set, of the message or its sections. All that m.amqp
-// points to is borrowed.
+// Copies it. False when struct_size was not set, of the message or its sections. All that
+// m.amqp points to is borrowed.
 [[nodiscard]] bool message_read(message_storage &s, const void *from, size_t size);
-[[nodiscard]] bool message_at(const message_array &messages, size_t index,
-                              message_storage &s);
+
+// The caller's own struct where it is as long as ours, else a copy in `s`; nullptr as
+// above.
+[[nodiscard]] inline const rstream_message *message_whole(message_storage &s,
+                                                          const void *from, size_t size) {
+  const auto *m = static_cast<const rstream_message *>(from);
+  bool whole = size == sizeof *m && (!m->amqp || m->amqp->struct_size == sizeof *m->amqp);
+  if (whole) return m;
+  return message_read(s, from, size) ? &s.m : nullptr;
+}
+
+[[nodiscard]] inline const rstream_message *message_at(const message_array &messages,
+                                                       size_t index, message_storage &s) {
+  const auto *first = static_cast<const char *>(messages.first);
+  return message_whole(s, first + index * messages.stride, messages.stride);
+}
 
 // Nothing but a body.
 inline bool message_is_bare(const rstream_message &m) {

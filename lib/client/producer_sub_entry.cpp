@@ -218,10 +218,9 @@ int measure_one(producer *p, const rstream_message &m, uint64_t last_given,
 }
 
 // The i-th message, which was read once before.
-rstream_message &again(const message_array &messages, size_t i, message_storage &s) {
-  bool ok = message_at(messages, i, s);
-  (void)ok;
-  return s.m;
+const rstream_message &again(const message_array &messages, size_t i,
+                             message_storage &s) {
+  return *message_at(messages, i, s);
 }
 
 // Checks all of them before any is taken.
@@ -230,9 +229,10 @@ int measure(producer *p, const message_array &messages, measured &all) {
   int rc = 0;
   for (size_t i = 0; rc == 0 && i < messages.count; i++) {
     message_storage s;
-    if (!message_at(messages, i, s)) return RSTREAM_EINVAL;
-    rc = measure_one(p, s.m, last_given, all);
-    last_given = s.m.publishing_id;
+    const rstream_message *m = message_at(messages, i, s);
+    if (!m) return RSTREAM_EINVAL;
+    rc = measure_one(p, *m, last_given, all);
+    last_given = m->publishing_id;
   }
   return rc;
 }
