@@ -67,5 +67,12 @@ printf '%-36s %8s %17s %13s %8s\n' 'instructions per message, 10 bytes' rstream 
   'libuv, libc, zlib' rstream-perf all
 row 'published' publish_open --publish-only
 row 'published, 100 per frame' publish_open --publish-only --batch-size 100
+row 'published, AMQP 1.0' publish_open --publish-only --codec amqp
+row 'published, sub-entries of 100' publish_open --publish-only --sub-entry 100
+row 'published, the same with gzip' publish_open --publish-only --sub-entry 100 --compression gzip
+row 'published, with filter values' publish_open --publish-only --filter-values a,b
 row 'consumed, a callback per message' consume_open --consume-only
 row 'consumed, a callback per chunk' consume_open --consume-only --chunk-callback
+row 'consumed, AMQP 1.0' consume_open --consume-only --codec amqp
+row 'consumed, sub-entries of 100' consume_open --consume-only --sub-entry 100
+row 'consumed, the same with gzip' consume_open --consume-only --sub-entry 100 --compression gzip
