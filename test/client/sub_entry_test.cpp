@@ -136,6 +136,20 @@ TEST_F(sub_entry, a_message_larger_than_a_slab_gets_room) {
   expect_idle();
 }
 
+// Outcomes are told in pieces that are no multiple of it.
+TEST_F(sub_entry, each_message_of_large_ones_has_its_outcome) {
+  constexpr size_t count = 5 * 700 + 1;
+  open(batches_of(700, RSTREAM_COMPRESSION_NONE));
+  for (size_t i = 0; i < count; i++) send(p, "x");
+  ASSERT_TRUE(wait_for(count));
+  ASSERT_EQ(log->outcomes.size(), count);
+  for (size_t i = 0; i < count; i++) {
+    ASSERT_EQ(log->outcomes[i].id, i + 1);
+    ASSERT_EQ(log->outcomes[i].status, 0);
+  }
+  expect_idle();
+}
+
 TEST_F(sub_entry, one_refusal_is_the_outcome_of_all_its_messages) {
   open(batches_of(2, RSTREAM_COMPRESSION_NONE));
   fake::script_next(node());
