@@ -35,7 +35,7 @@ void set_defaults(rstream_consumer_options &o) {
 }
 
 int check_tracking(env *e, const rstream_consumer_options &o) {
-  int rc = check_range(e, "tracking", static_cast<uint64_t>(o.tracking),
+  int rc = check_range(e, "tracking", number_of(o.tracking),
                        RSTREAM_TRACKING_NONE, RSTREAM_TRACKING_MANUAL);
   if (rc == 0) {
     rc = check_range(e, "store_interval_ms", o.store_interval_ms, 1, most_interval_ms);
@@ -64,11 +64,11 @@ int check_filters(env *e, const rstream_consumer_options &o) {
 }
 
 int check_flow(env *e, const rstream_consumer_options &o) {
-  int rc = check_range(e, "credit_policy", static_cast<uint64_t>(o.credit_policy),
+  int rc = check_range(e, "credit_policy", number_of(o.credit_policy),
                        RSTREAM_CREDIT_ON_FINISH, RSTREAM_CREDIT_MANUAL);
   if (rc == 0) rc = check_range(e, "credit_every", o.credit_every, 1, o.initial_credit);
   if (rc == 0) {
-    rc = check_range(e, "bad_chunk", static_cast<uint64_t>(o.bad_chunk),
+    rc = check_range(e, "bad_chunk", number_of(o.bad_chunk),
                      RSTREAM_BAD_CHUNK_RESUBSCRIBE, RSTREAM_BAD_CHUNK_END);
   }
   return rc;
@@ -142,11 +142,11 @@ int rstream_consumer_query_offset(rstream_consumer *c,
 int rstream_consumer_update_done(rstream_consumer *c, rstream_offset_type type,
                                  uint64_t value) {
   if (!c) return RSTREAM_EINVAL;
-  int rc = check_range(c->env, "type", static_cast<uint64_t>(type),
+  int rc = check_range(c->env, "type", number_of(type),
                        RSTREAM_OFFSET_DEFAULT, RSTREAM_OFFSET_TIMESTAMP);
   if (rc < 0) return rc;
   // The numbers are those of the protocol.
-  wire::offset_spec spec{static_cast<uint16_t>(type), value};
+  wire::offset_spec spec{static_cast<uint16_t>(number_of(type)), value};
   return consumer_update_done(c, type == RSTREAM_OFFSET_DEFAULT ? nullptr : &spec);
 }
 

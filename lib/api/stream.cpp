@@ -6,6 +6,7 @@
 #include "api/options.h"
 #include "client/metadata_view.h"
 #include "client/stream_requests.h"
+#include "rstream/consumer.h"
 
 using namespace rstream;
 
@@ -129,4 +130,16 @@ int rstream_query_publisher_sequence(rstream_env *e, const char *name, const cha
                                      rstream_value_cb on_result, void *user) {
   int rc = check_name_and_stream(e, name, stream, on_result);
   return rc < 0 ? rc : request_query_sequence(e, name, stream, on_result, user);
+}
+
+int rstream_resolve_offset(rstream_env *e, const char *stream, rstream_offset_type type,
+                           uint64_t value, rstream_value_cb on_result, void *user) {
+  int rc = check_stream(e, stream, on_result);
+  if (rc == 0) {
+    rc = check_range(e, "type", number_of(type), RSTREAM_OFFSET_FIRST,
+                     RSTREAM_OFFSET_TIMESTAMP);
+  }
+  // The numbers are those of the protocol.
+  wire::offset_spec spec{static_cast<uint16_t>(number_of(type)), value};
+  return rc < 0 ? rc : request_resolve_offset(e, stream, spec, on_result, user);
 }

@@ -93,6 +93,14 @@ void on_sequence_done(locator_op *op, int status, wire::bytes body, const char *
   callback_of<rstream_value_cb>(op)(op->env, status, response.sequence, op->user);
 }
 
+void on_resolved_done(locator_op *op, int status, wire::bytes body, const char *) {
+  wire::resolve_offset_response response;
+  if (status == 0 && !decode_body(body, response)) status = RSTREAM_EPROTO;
+  bool is_offset = response.spec.type == wire::raw(wire::offset_type::offset);
+  if (status == 0 && !is_offset) status = RSTREAM_EPROTO;
+  callback_of<rstream_value_cb>(op)(op->env, status, response.spec.value, op->user);
+}
+
 // ---- arguments of Create
 
 constexpr size_t digits_bytes = 24;
@@ -178,6 +186,13 @@ int request_query_sequence(env *e, const char *name, const char *stream,
   return submit(e, wire::key::query_publisher_sequence,
                 wire::query_sequence{.reference = name, .stream = stream},
                 on_sequence_done, on_result, user);
+}
+
+int request_resolve_offset(env *e, const char *stream, const wire::offset_spec &spec,
+                           rstream_value_cb on_result, void *user) {
+  return submit(e, wire::key::resolve_offset_spec,
+                wire::resolve_offset{.stream = stream, .spec = spec}, on_resolved_done,
+                on_result, user);
 }
 
 }  // namespace rstream

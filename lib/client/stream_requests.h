@@ -5,6 +5,7 @@
 
 #include "client/env.h"
 #include "rstream/stream.h"
+#include "wire/consume.h"
 
 namespace rstream {
 
@@ -25,6 +26,9 @@ namespace rstream {
                                        uint64_t offset, rstream_result_cb on_result,
                                        void *user);
 [[nodiscard]] int request_query_sequence(env *e, const char *name, const char *stream,
+                                         rstream_value_cb on_result, void *user);
+[[nodiscard]] int request_resolve_offset(env *e, const char *stream,
+                                         const wire::offset_spec &spec,
                                          rstream_value_cb on_result, void *user);
 
 }  // namespace rstream

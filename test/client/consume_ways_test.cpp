@@ -763,3 +763,33 @@ TEST_F(consume_ways, a_chunk_is_read_many_messages_at_a_time) {
   ASSERT_TRUE(run_until([&] { return !log->messages.empty(); }));
   EXPECT_EQ(log->messages, "11=bb 12= 13=dddd | 14=e | ");
 }
+
+TEST_F(consume_ways, an_offset_is_resolved_where_the_broker_can) {
+  store_numbers(4);
+  create();
+  auto on_result = [](rstream_env *, int status, uint64_t offset, void *user) {
+    *static_cast<std::string *>(user) +=
+        std::to_string(status) + '/' + std::to_string(offset) + ' ';
+  };
+  auto resolve = [&](rstream_offset_type type, uint64_t value) {
+    size_t before = told.size();
+    EXPECT_EQ(rstream_resolve_offset(env, "invoices", type, value, on_result, &told), 0);
+    EXPECT_TRUE(run_until([&] { return told.size() > before; }));
+  };
+  resolve(RSTREAM_OFFSET_FIRST, 0);
+  resolve(RSTREAM_OFFSET_OFFSET, 2);
+  resolve(RSTREAM_OFFSET_NEXT, 0);
+  EXPECT_EQ(told, "0/0 0/2 0/4 ");
+  EXPECT_EQ(rstream_resolve_offset(env, "invoices", RSTREAM_OFFSET_DEFAULT, 0, on_result,
+                                   nullptr),
+            RSTREAM_EINVAL);
+  EXPECT_EQ(rstream_resolve_offset(env, "invoices", RSTREAM_OFFSET_FIRST, 0, nullptr,
+                                   nullptr),
+            RSTREAM_EINVAL);
+  renew();
+  told.clear();
+  cluster().options.version = "4.0.5";
+  create();
+  resolve(RSTREAM_OFFSET_FIRST, 0);
+  EXPECT_EQ(told, "-20011/0 ");
+}
