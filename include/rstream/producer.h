@@ -32,8 +32,9 @@ typedef void (*rstream_confirm_cb)(rstream_producer *producer,
                                    const rstream_confirms *confirms, void *user);
 
 /* The window has room again after rstream_producer_send() returned RSTREAM_EAGAIN:
- * messages and bytes in flight are down to half of their limits. Once for each time it
- * filled. */
+ * messages and bytes in flight are down to half of their limits; and where the
+ * environment's max_bytes_in_flight was used up, that is down to half as well, or has room
+ * for a producer that has nothing in flight. Once for each time it filled. */
 typedef void (*rstream_writable_cb)(rstream_producer *producer, void *user);
 
 typedef void (*rstream_producer_state_cb)(rstream_producer *producer,
@@ -87,8 +88,8 @@ typedef struct rstream_producer_options {
                                    ends, which grows with the traffic up to 128 KiB. A
                                    larger message gets a frame of its own. */
   uint32_t linger_ms;        /* an open frame waits at most this long for more messages,
-                                at most 60000; default 0: until the end of the loop's
-                                turn */
+                                at most 60000, and not with a full window; default 0:
+                                until the end of the loop's turn */
   uint32_t close_timeout_ms; /* how long rstream_producer_close() waits for outcomes;
                                 default 30000 */
 
@@ -192,8 +193,9 @@ RSTREAM_EXPORT int rstream_producer_send_bytes(rstream_producer *producer,
 /* Accepts an array of messages, the first ones as far as there is room. All have the
  * struct_size of the first, which is the distance between them. Returns how many were
  * accepted, or what the first one was refused with; a later one that is refused ends it
- * early, and sending from that one on tells the reason. `*first_id` is the first one's
- * id; without ids_given the others follow it. May be NULL.
+ * early, and sending from that one on tells the reason (on_writable comes as well if it
+ * was a full window). `*first_id` is the first one's id; without ids_given the others
+ * follow it. May be NULL. With a `count` of 0 nothing happens.
  *
  * Errors: as rstream_producer_send(). Since 0.1.0. */
 RSTREAM_EXPORT int rstream_producer_send_many(rstream_producer *producer,
@@ -205,8 +207,9 @@ RSTREAM_EXPORT int rstream_producer_send_many(rstream_producer *producer,
  * them. `messages` and `first_id` as above.
  *
  * Errors: as rstream_producer_send(); RSTREAM_EINVAL also for a message with a filter
- * value, RSTREAM_ENOTSUP for a compression that is not built in or registered,
- * RSTREAM_EMSGSIZE when it does not fit a frame even compressed. Since 0.1.0. */
+ * value, be it on_filter_value's; RSTREAM_ENOTSUP for a compression that is not built in
+ * or registered; RSTREAM_EMSGSIZE when it does not fit a frame even compressed. Since
+ * 0.1.0. */
 RSTREAM_EXPORT int rstream_producer_send_sub_entry(rstream_producer *producer,
                                                    const rstream_message *messages,
                                                    size_t count,
