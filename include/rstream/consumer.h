@@ -394,10 +394,10 @@ RSTREAM_EXPORT void rstream_chunk_retain(rstream_chunk *chunk);
 RSTREAM_EXPORT void rstream_chunk_release(rstream_chunk *chunk);
 
 /* Asks where a consumer with this `type` would begin (command ResolveOffsetSpec): the
- * offset goes to `on_result`. `value` is the offset for OFFSET, milliseconds since 1970 for
- * TIMESTAMP, else ignored. RSTREAM_BROKER_NO_OFFSET when there is no such place;
- * RSTREAM_ENOTSUP on a broker before 4.3, where only subscribing tells. As the requests in
- * stream.h otherwise. Since 0.1.0. */
+ * offset goes to `on_result`. `value` is the offset for OFFSET, milliseconds since 1970
+ * for TIMESTAMP, else ignored. RSTREAM_BROKER_NO_OFFSET when there is no such place;
+ * RSTREAM_ENOTSUP on a broker before 4.3, where only subscribing tells. As the requests
+ * in stream.h otherwise. Since 0.1.0. */
 RSTREAM_EXPORT int rstream_resolve_offset(rstream_env *env, const char *stream,
                                           rstream_offset_type type, uint64_t value,
                                           rstream_value_cb on_result, void *user);

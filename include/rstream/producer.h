@@ -33,8 +33,8 @@ typedef void (*rstream_confirm_cb)(rstream_producer *producer,
 
 /* The window has room again after rstream_producer_send() returned RSTREAM_EAGAIN:
  * messages and bytes in flight are down to half of their limits; and where the
- * environment's max_bytes_in_flight was used up, that is down to half as well, or has room
- * for a producer that has nothing in flight. Once for each time it filled. */
+ * environment's max_bytes_in_flight was used up, that is down to half as well, or has
+ * room for a producer that has nothing in flight. Once for each time it filled. */
 typedef void (*rstream_writable_cb)(rstream_producer *producer, void *user);
 
 typedef void (*rstream_producer_state_cb)(rstream_producer *producer,

@@ -35,8 +35,8 @@ void set_defaults(rstream_consumer_options &o) {
 }
 
 int check_tracking(env *e, const rstream_consumer_options &o) {
-  int rc = check_range(e, "tracking", number_of(o.tracking),
-                       RSTREAM_TRACKING_NONE, RSTREAM_TRACKING_MANUAL);
+  int rc = check_range(e, "tracking", number_of(o.tracking), RSTREAM_TRACKING_NONE,
+                       RSTREAM_TRACKING_MANUAL);
   if (rc == 0) {
     rc = check_range(e, "store_interval_ms", o.store_interval_ms, 1, most_interval_ms);
   }
@@ -142,8 +142,8 @@ int rstream_consumer_query_offset(rstream_consumer *c,
 int rstream_consumer_update_done(rstream_consumer *c, rstream_offset_type type,
                                  uint64_t value) {
   if (!c) return RSTREAM_EINVAL;
-  int rc = check_range(c->env, "type", number_of(type),
-                       RSTREAM_OFFSET_DEFAULT, RSTREAM_OFFSET_TIMESTAMP);
+  int rc = check_range(c->env, "type", number_of(type), RSTREAM_OFFSET_DEFAULT,
+                       RSTREAM_OFFSET_TIMESTAMP);
   if (rc < 0) return rc;
   // The numbers are those of the protocol.
   wire::offset_spec spec{static_cast<uint16_t>(number_of(type)), value};

@@ -783,9 +783,9 @@ TEST_F(consume_ways, an_offset_is_resolved_where_the_broker_can) {
   EXPECT_EQ(rstream_resolve_offset(env, "invoices", RSTREAM_OFFSET_DEFAULT, 0, on_result,
                                    nullptr),
             RSTREAM_EINVAL);
-  EXPECT_EQ(rstream_resolve_offset(env, "invoices", RSTREAM_OFFSET_FIRST, 0, nullptr,
-                                   nullptr),
-            RSTREAM_EINVAL);
+  EXPECT_EQ(
+      rstream_resolve_offset(env, "invoices", RSTREAM_OFFSET_FIRST, 0, nullptr, nullptr),
+      RSTREAM_EINVAL);
   renew();
   told.clear();
   cluster().options.version = "4.0.5";
