@@ -57,7 +57,8 @@ plain: ## the tests that need no broker, in a build that has no compression but 
 	$(call build,$(BUILD)-plain,$(no_libraries),tests)
 	$(call tests,$(BUILD)-plain,^(unit|client)$$)
 
-no_libraries = -DRSTREAM_WITH_SNAPPY=OFF -DRSTREAM_WITH_LZ4=OFF -DRSTREAM_WITH_ZSTD=OFF
+no_libraries = -DRSTREAM_WITH_SNAPPY=OFF -DRSTREAM_WITH_LZ4=OFF -DRSTREAM_WITH_ZSTD=OFF \
+  -DRSTREAM_WITH_DEFLATE=OFF
 
 sim: ## simulated runs of the whole client, each from its seed: [SEEDS=500] [FIRST=1]
 	$(call build,$(BUILD),,rstream_sim)

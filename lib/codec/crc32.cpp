@@ -1,11 +1,21 @@
 #include "codec/crc32.h"
 
+#ifdef RSTREAM_HAS_DEFLATE
+#include <libdeflate.h>
+#else
 #include <zlib.h>
+#endif
 
 namespace rstream {
 
+// libdeflate folds with carry-less multiplication where the processor has it, which the
+// zlib that most systems come with does not.
 uint32_t crc32_of(std::span<const uint8_t> bytes) {
+#ifdef RSTREAM_HAS_DEFLATE
+  return libdeflate_crc32(0, bytes.data(), bytes.size());
+#else
   return static_cast<uint32_t>(crc32_z(0, bytes.data(), bytes.size()));
+#endif
 }
 
 }  // namespace rstream
