@@ -64,7 +64,7 @@ row() {
 }
 
 printf '%-36s %8s %17s %13s %8s\n' 'instructions per message, 10 bytes' rstream \
-  'libuv, libc, zlib' rstream-perf all
+  'libuv, libc ...' rstream-perf all
 row 'published' publish_open --publish-only
 row 'published, 100 per frame' publish_open --publish-only --batch-size 100
 row 'published, AMQP 1.0' publish_open --publish-only --codec amqp

@@ -208,7 +208,12 @@ typedef enum rstream_amqp_body_type {
 
 /* Everything of a message but the bytes of a data body. Set with
  * rstream_amqp_sections_init(), then fill in what the message shall have; all of it may
- * be absent. */
+ * be absent.
+ *
+ * The broker stores all of it as it is. But when it hands a message to consumers of AMQP
+ * 0-9-1 or 1.0 (seen with 4.0 and 4.3) it fails over message annotations whose keys are
+ * not SYMBOLs that begin with "x-", and over values that are NULL or decimal, and those
+ * consumers then receive nothing more. */
 typedef struct rstream_amqp_sections {
   size_t struct_size;
   const rstream_amqp_header *header;
