@@ -41,7 +41,8 @@
  * in. ENOLEADER     The stream has no leader at the moment. EUNAVAILABLE  The stream
  * became unavailable: deleted, moved, or its node went away. ECLOSEDBYPEER The broker
  * closed the connection with a Close frame; the reason text has its words. ELIMIT A limit
- * of this library was reached.
+ * of this library was reached. ENOROUTE      A message to a super stream has no partition
+ * to go to.
  */
 #define RSTREAM_ERROR_MAP(XX)                                                            \
   XX(-20001, EAGAIN, "the window is full, wait for on_writable", RSTREAM_RETRY)          \
@@ -63,6 +64,7 @@
   XX(-20017, EUNAVAILABLE, "the stream became unavailable", RSTREAM_RETRY)               \
   XX(-20018, ECLOSEDBYPEER, "the broker closed the connection", RSTREAM_RETRY)           \
   XX(-20019, ELIMIT, "a limit of the library was reached", RSTREAM_RETRY)                \
+  XX(-20020, ENOROUTE, "no partition for this routing key", RSTREAM_FINAL)               \
   XX(-21002, BROKER_STREAM_DOES_NOT_EXIST, "stream does not exist", RSTREAM_FINAL)       \
   XX(-21003, BROKER_SUBSCRIPTION_ID_EXISTS, "subscription id already exists",            \
      RSTREAM_FINAL)                                                                      \

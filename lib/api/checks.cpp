@@ -5,6 +5,19 @@
 
 namespace rstream {
 
+namespace {
+
+constexpr uint64_t max_segment_bytes = 3000000000;
+
+// A number and one of Y M D h m s.
+bool is_age(const char *text) {
+  size_t digits = strspn(text, "0123456789");
+  return digits > 0 && digits < 10 && text[digits] && strchr("YMDhms", text[digits]) &&
+         !text[digits + 1];
+}
+
+}  // namespace
+
 int check_optional_name(env *e, const char *what, const char *name) {
   return name ? check_name(e, what, name) : 0;
 }
@@ -38,6 +51,19 @@ int check_compression(env *e, const rstream_compression &compression) {
 int check_open(env *e) {
   if (e->state == env_state::open) return 0;
   return env_error(e, RSTREAM_ECLOSED, "the environment is closing");
+}
+
+int check_stream_options(env *e, const rstream_stream_options &o) {
+  int rc = check_range(e, "max_segment_bytes", o.max_segment_bytes, 0, max_segment_bytes);
+  if (rc < 0) return rc;
+  if (o.max_age && !is_age(o.max_age)) {
+    return env_error(e, RSTREAM_EINVAL, "max_age is not a number and one of Y M D h m s");
+  }
+  if (o.filter_size_bytes && o.filter_size_bytes < 16) {
+    return env_error(e, RSTREAM_EINVAL, "filter_size_bytes is %u, allowed are 16 to 255",
+                     unsigned{o.filter_size_bytes});
+  }
+  return check_optional_name(e, "leader_locator", o.leader_locator);
 }
 
 }  // namespace rstream

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "client/env.h"
+#include "rstream/stream.h"
 
 namespace rstream {
 
@@ -20,6 +21,8 @@ constexpr size_t max_name_bytes = 255;
                               uint64_t high);
 // RSTREAM_EINVAL for what is none, RSTREAM_ENOTSUP for what is not built in.
 [[nodiscard]] int check_compression(env *e, const rstream_compression &compression);
+// Arguments of a new stream.
+[[nodiscard]] int check_stream_options(env *e, const rstream_stream_options &o);
 // RSTREAM_ECLOSED once the environment is closing.
 [[nodiscard]] int check_open(env *e);
 

@@ -12,7 +12,6 @@ using namespace rstream;
 
 namespace {
 
-constexpr uint64_t max_segment_bytes = 3000000000;
 constexpr size_t max_metadata_streams = 1000;
 
 int check_stream(env *e, const char *stream, bool has_callback) {
@@ -26,26 +25,6 @@ int check_name_and_stream(env *e, const char *name, const char *stream,
                           bool has_callback) {
   int rc = check_stream(e, stream, has_callback);
   return rc < 0 ? rc : check_name(e, "the name", name);
-}
-
-// A number and one of Y M D h m s.
-bool is_age(const char *text) {
-  size_t digits = strspn(text, "0123456789");
-  return digits > 0 && digits < 10 && text[digits] && strchr("YMDhms", text[digits]) &&
-         !text[digits + 1];
-}
-
-int check_options(env *e, const rstream_stream_options &o) {
-  int rc = check_range(e, "max_segment_bytes", o.max_segment_bytes, 0, max_segment_bytes);
-  if (rc < 0) return rc;
-  if (o.max_age && !is_age(o.max_age)) {
-    return env_error(e, RSTREAM_EINVAL, "max_age is not a number and one of Y M D h m s");
-  }
-  if (o.filter_size_bytes && o.filter_size_bytes < 16) {
-    return env_error(e, RSTREAM_EINVAL, "filter_size_bytes is %u, allowed are 16 to 255",
-                     unsigned{o.filter_size_bytes});
-  }
-  return check_optional_name(e, "leader_locator", o.leader_locator);
 }
 
 }  // namespace
@@ -64,7 +43,7 @@ int rstream_stream_create(rstream_env *e, const char *stream,
   if (options && !sized_read(o, options)) {
     return env_error(e, RSTREAM_EINVAL, "the options were not initialised");
   }
-  rc = check_options(e, o);
+  rc = check_stream_options(e, o);
   return rc < 0 ? rc : request_create(e, stream, o, on_result, user);
 }
 

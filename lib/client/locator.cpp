@@ -61,6 +61,11 @@ int send(locator_op *op) {
     finish_later(op, RSTREAM_ENOTSUP);
     return 0;
   }
+  // Names may be many. The broker ends the connection over a frame that is too large.
+  if (op->frame_bytes - wire::frame_size_bytes > conn_frame_limit(c)) {
+    finish_later(op, RSTREAM_EMSGSIZE);
+    return 0;
+  }
   op->request.on_response = on_response;
   int rc = conn_request_send_frame(c, op->request, op->key, {op->frame, op->frame_bytes});
   if (rc < 0) return rc;
