@@ -326,12 +326,13 @@ typedef struct rstream_consumer_stats {
   uint64_t chunks;     /* received and accepted */
   uint64_t chunks_bad; /* malformed, or with a wrong CRC-32 */
   uint64_t messages;   /* handed out; in chunk mode, messages of chunks handed out */
-  uint64_t messages_filtered;  /* below the offset asked for, not handed out */
-  uint64_t entries_bad;        /* see on_entry_error */
-  uint64_t bytes;              /* of Deliver frames */
-  uint64_t chunks_held;        /* handed out, not finished yet */
-  uint64_t bytes_held;         /* of those */
-  uint64_t next_offset;        /* offset after the last message of the last chunk */
+  uint64_t messages_filtered; /* below the offset asked for, not handed out */
+  uint64_t entries_bad;       /* see on_entry_error */
+  uint64_t bytes;             /* of Deliver frames */
+  uint64_t chunks_held;       /* handed out, not finished yet */
+  uint64_t bytes_held;        /* of those */
+  uint64_t next_offset; /* where it stands: offset after the last message of the last
+                           chunk, or, until one has been handed out, of its first */
   uint64_t committed_chunk_id; /* first offset of the last chunk that was committed when
                                   the last Deliver was sent; broker 3.11, else 0 */
   uint64_t messages_behind; /* lag: from next_offset to committed_chunk_id, at least 0 */

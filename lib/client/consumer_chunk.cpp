@@ -186,6 +186,12 @@ void tell_chunk(consumer *c, rstream_chunk *chunk) {
   chunk_handle_release(chunk);
 }
 
+// Until a chunk has been handed out, the consumer stands at its begin. What lies before
+// was not asked for, or has no message for it.
+void stand_at(consumer *c, const chunk_header &header) {
+  c->stats.next_offset = header.first_offset;
+}
+
 void tell_caught_up(consumer *c, const chunk_header &header, uint64_t committed) {
   c->stats.next_offset = header.first_offset + header.record_count;
   bool caught_up = c->knows_committed && header.first_offset >= committed;
@@ -204,6 +210,7 @@ bool hand_out_waiting(consumer *c, rstream_chunk *chunk) {
   list_remove(chunk->node);
   chunk_header header = chunk->header;
   uint64_t committed = chunk->committed_offset;
+  stand_at(c, header);
   if (c->options.on_chunk) {
     tell_chunk(c, chunk);
   } else if (deliver_messages(c, header, chunk->entries)) {
@@ -293,6 +300,7 @@ bool drop_unwanted(consumer *c, const chunk_header &header) {
 bool hand_out(consumer *c, const wire::deliver &frame, slab *owner,
               const chunk_header &header, wire::bytes entries) {
   bool must_wait = waits(c);
+  if (list_empty(c->waiting)) stand_at(c, header);
   if (!c->options.on_chunk && !must_wait) {
     if (deliver_messages(c, header, entries)) {
       flow_finished(c);

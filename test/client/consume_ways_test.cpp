@@ -736,6 +736,41 @@ TEST_F(consume_ways, catching_up_is_told_each_time) {
   EXPECT_EQ(stats_of(c).messages_behind, 0u);
 }
 
+TEST_F(consume_ways, how_far_it_is_behind_counts_from_the_chunk_at_hand) {
+  store_numbers(7);
+  rstream_consumer_options o = by_message();
+  o.offset_type = RSTREAM_OFFSET_OFFSET;
+  o.offset_value = 4;
+  std::vector<uint64_t> behind;
+  o.user = &behind;
+  o.on_state = nullptr;
+  o.on_entry_error = nullptr;
+  o.on_message = [](rstream_consumer *consumer, const rstream_message_view *,
+                    void *user) {
+    auto &all = *static_cast<std::vector<uint64_t> *>(user);
+    all.push_back(stats_of(consumer).messages_behind);
+    if (all.size() == 1) rstream_consumer_pause(consumer);
+  };
+  ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
+  ASSERT_TRUE(run_until([&] { return stats_of(c).chunks == 3; }));
+  EXPECT_EQ(stats_of(c).messages_behind, 1u) << "behind the chunk handed out";
+  ASSERT_EQ(rstream_consumer_resume(c), 0);
+  ASSERT_TRUE(run_until([&] { return behind.size() == 3; }));
+  EXPECT_EQ(behind, (std::vector<uint64_t>{2, 1, 0}));
+}
+
+TEST_F(consume_ways, a_consumer_that_waits_from_the_start_is_behind_its_first_chunk) {
+  store_numbers(7);
+  rstream_consumer_options o = by_message();
+  o.offset_type = RSTREAM_OFFSET_OFFSET;
+  o.offset_value = 4;
+  ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
+  ASSERT_EQ(rstream_consumer_pause(c), 0);
+  ASSERT_TRUE(run_until([&] { return stats_of(c).chunks == 3; }));
+  EXPECT_EQ(stats_of(c).next_offset, 4u);
+  EXPECT_EQ(stats_of(c).messages_behind, 2u);
+}
+
 TEST_F(consume_ways, a_chunk_is_read_many_messages_at_a_time) {
   fake::chunk_parts parts = {.first_offset = 10};
   fake::chunk_add(parts, "a");
