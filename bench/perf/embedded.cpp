@@ -54,7 +54,9 @@ uint8_t *write_prefix(uint8_t *to, const options &o) {
 uint64_t made_up_count(const options &o) {
   if (o.time_s > 0)
     return o.time_s * std::min(readable_messages, readable_bytes / record_size(o));
-  return o.messages + o.offset_value;
+  // Single active consumers read one after the other.
+  uint64_t readers = o.single_active ? o.consumers : 1;
+  return o.messages * readers + o.offset_value;
 }
 
 uint64_t made_up_chunks(const options &o) {
@@ -184,6 +186,8 @@ const char *embedded_objection(const options &o) {
     return "can't make up so many messages for --consume-only";
   if (o.sub_entry * record_size(o) > sub_entry_bytes_most)
     return "makes up sub-entries of 1 MiB at most";
+  if (o.filter.count > 0)
+    return "with --consume-only makes up messages without filter values";
   if (!rstream::compression_available(*packing().set,
                                       static_cast<uint8_t>(o.compression)))
     return "can't make up messages of this compression, which is not built in";

@@ -33,6 +33,7 @@ struct parser {
   bool consumers_given = false;
   bool confirms_given = false;
   const char *for_producers = nullptr;  // an option that only they heed
+  const char *for_consumers = nullptr;
   bool publish_only = false;
   bool consume_only = false;
   bool wrong = false;
@@ -72,17 +73,14 @@ int choice(parser &p, const char *name, const char *text,
   return 0;
 }
 
-void parse_filter_values(parser &p, const char *name, const char *text) {
-  options &o = p.o;
-  p.for_producers = name;
-  o.filter_count = 0;
+void parse_values(parser &p, const char *name, const char *text, value_list &list) {
+  list.count = 0;
   for (const char *value = text;;) {
     size_t length = strcspn(value, ",");
     if (length == 0) complain(p, name, "takes values with a comma between them");
-    if (o.filter_count == filter_values_most)
-      complain(p, name, "takes 64 values at most");
+    if (list.count == filter_values_most) complain(p, name, "takes 64 values at most");
     if (p.wrong) return;
-    o.filter_values[o.filter_count++] = {value, length};
+    list.values[list.count++] = {value, length};
     if (value[length] == 0) return;
     value += length + 1;
   }
@@ -200,7 +198,9 @@ constexpr option_row option_rows[] = {
     {"--filter-values", "A,B",
      "messages have these filter values, one after the other;\n"
      "RabbitMQ 3.13; not with --sub-entry",
-     parse_filter_values},
+     [](parser &p, const char *name, const char *text) {
+       parse_values(p, name, text, p.o.filter_values);
+     }},
     {"--name", "NAME",
      "of the producer, for deduplication; of several, NAME-1,\n"
      "NAME-2 and so on",
@@ -208,13 +208,45 @@ constexpr option_row option_rows[] = {
        p.o.name = text;
        p.for_producers = name;
      }},
+    {"--filter", "A,B",
+     "consume messages with one of these filter values. The broker\n"
+     "chooses whole chunks; with --filter-values as well, which tells\n"
+     "what was published, exactly those messages are consumed",
+     [](parser &p, const char *name, const char *text) {
+       parse_values(p, name, text, p.o.filter);
+       p.for_consumers = name;
+     }},
+    {"--consumer-name", "NAME",
+     "consumers store how far they came, and begin behind what is\n"
+     "stored; of several, NAME-1, NAME-2 and so on",
+     [](parser &p, const char *name, const char *text) {
+       p.o.consumer_name = text;
+       p.for_consumers = name;
+     }},
+    {"--store-every", "N", "store the offset after N messages (10000, or 5 seconds)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.store_every = number32(p, name, text, 1, UINT32_MAX);
+       p.for_consumers = name;
+     }},
+    {"--single-active-consumer", nullptr,
+     "consumers share one name, and one at a time receives. With\n"
+     "--consume-only each reads --messages, then the next goes on",
+     [](parser &p, const char *name, const char *) {
+       p.o.single_active = true;
+       p.for_consumers = name;
+     }},
+    {"--consumer-rate", "N", "messages per second that a consumer takes at most",
+     [](parser &p, const char *name, const char *text) {
+       p.o.consumer_rate = number32(p, name, text, 1, 100000000);
+       p.for_consumers = name;
+     }},
     {"--credits", "N", "chunks the broker may send ahead to a consumer (10)",
      [](parser &p, const char *name, const char *text) {
        p.o.credits = static_cast<uint16_t>(number(p, name, text, 1, INT16_MAX));
      }},
     {"--offset", "WHERE",
      "first, last, next, a number, or timestamp:MS since 1970\n"
-     "(next; first with --consume-only)",
+     "(next; first with --consume-only or --single-active-consumer)",
      parse_offset},
     {"--publish-only", nullptr, "no consumers",
      [](parser &p, const char *, const char *) { p.publish_only = true; }},
@@ -239,12 +271,18 @@ const option_row *option_find(const char *name) {
   return nullptr;
 }
 
+constexpr int title_width = 20;
+
 void print_row(const char *name, const char *value, const char *help) {
   char title[32];
   snprintf(title, sizeof title, "%s %s", name, value);
+  if (strlen(title) > title_width) {  // has a line of its own
+    printf("  %s\n", title);
+    title[0] = 0;
+  }
   for (const char *line = help;; title[0] = 0) {
     int length = static_cast<int>(strcspn(line, "\n"));
-    printf("  %-20s %.*s\n", title, length, line);
+    printf("  %-*s %.*s\n", title_width, title, length, line);
     if (line[length] == 0) return;
     line += length + 1;
   }
@@ -265,7 +303,7 @@ void settle_messages(parser &p) {
   options &o = p.o;
   if (o.compression != RSTREAM_COMPRESSION_NONE && o.sub_entry == 1)
     complain(p, "--compression", "needs --sub-entry 2 or more: it packs sub-entries");
-  if (o.filter_count > 0 && o.sub_entry > 1) {
+  if (o.filter_values.count > 0 && o.sub_entry > 1) {
     complain(p, "--filter-values",
              "and --sub-entry exclude each other: sub-entries have no filter value");
   }
@@ -276,6 +314,56 @@ void settle_messages(parser &p) {
   // With --embedded it tells what there is to read.
   if (o.sub_entry > 1 && !o.embedded)
     complain(p, "--sub-entry", "is for producers, and there are none");
+  // With --filter, it tells what there is to choose from.
+  if (o.filter_values.count > 0 && o.filter.count == 0)
+    complain(p, "--filter-values", "is for producers, and there are none");
+}
+
+bool is_among(const value_list &list, std::string_view value) {
+  const std::string_view *end = list.values + list.count;
+  return std::find(list.values, end, value) != end;
+}
+
+void settle_filter(parser &p) {
+  options &o = p.o;
+  if (o.filter.count == 0) return;
+  if (o.filter_values.count == 0) {
+    if (o.producers > 0)
+      complain(p, "--filter", "needs --filter-values: else nothing published has one");
+    return;
+  }
+  o.filter_exact = true;
+  bool any = false;
+  for (uint32_t i = 0; i < o.filter_values.count; i++) {
+    o.filter_wants[i] = is_among(o.filter, o.filter_values.values[i]);
+    any = any || o.filter_wants[i];
+  }
+  if (!any) complain(p, "--filter", "has none of --filter-values");
+  if (o.producers > 0 && !o.verify && o.size < plain_choice_least)
+    complain(p, "--filter", "needs --size 9 or more: each body tells which value it has");
+}
+
+// Who consumes, and from where.
+void settle_consumers(parser &p) {
+  options &o = p.o;
+  if (o.consumers == 0 && p.for_consumers != nullptr)
+    complain(p, p.for_consumers, "is for consumers, and there are none");
+  if (o.store_every > 0 && o.consumer_name == nullptr)
+    complain(p, "--store-every", "needs --consumer-name, under which to store");
+  if (o.single_active && o.consumer_name == nullptr)
+    complain(p, "--single-active-consumer", "needs --consumer-name, which they share");
+  if (o.offset_type == RSTREAM_OFFSET_DEFAULT) {
+    bool all = o.producers == 0 || o.single_active;
+    o.offset_type = all ? RSTREAM_OFFSET_FIRST : RSTREAM_OFFSET_NEXT;
+  }
+  if (o.producers == 0 || o.consumers == 0) return;
+  if (o.offset_type == RSTREAM_OFFSET_OFFSET && o.offset_value > 0)
+    complain(p, "--offset", "takes a number only with --consume-only");
+  if (o.offset_type == RSTREAM_OFFSET_NEXT && o.single_active) {
+    complain(p, "--offset",
+             "next and --single-active-consumer exclude each other: which message that "
+             "is depends on when one becomes active");
+  }
 }
 
 void settle(parser &p) {
@@ -296,14 +384,9 @@ void settle(parser &p) {
   if (o.time_s > 0 && p.messages_given)
     complain(p, "--messages", "and --time exclude each other");
   if (o.time_s > 0) o.messages = 0;
-  if (o.offset_type == RSTREAM_OFFSET_DEFAULT) {
-    o.offset_type = o.producers > 0 ? RSTREAM_OFFSET_NEXT : RSTREAM_OFFSET_FIRST;
-  }
-  bool from_number = o.offset_type == RSTREAM_OFFSET_OFFSET && o.offset_value > 0;
-  if (from_number && o.producers > 0 && o.consumers > 0) {
-    complain(p, "--offset", "takes a number only with --consume-only");
-  }
+  settle_consumers(p);
   settle_messages(p);
+  settle_filter(p);
   if (o.embedded) settle_embedded(p);
   if (!o.verify || o.producers == 0) return;
   if (o.size < verified_body_least) {
@@ -319,6 +402,16 @@ void settle(parser &p) {
 }
 
 }  // namespace
+
+handle_name numbered_name(const char *name, uint32_t count, uint32_t index) {
+  handle_name n;
+  if (count == 1) {
+    snprintf(n.text, sizeof n.text, "%s", name);
+  } else {
+    snprintf(n.text, sizeof n.text, "%s-%" PRIu32, name, index + 1);
+  }
+  return n;
+}
 
 const char *codec_name(rstream_codec codec) { return codec_names[codec]; }
 

@@ -9,6 +9,12 @@ namespace perf {
 
 constexpr uint32_t filter_values_most = 64;
 
+// The texts between the commas of an argument.
+struct value_list {
+  std::string_view values[filter_values_most];
+  uint32_t count = 0;
+};
+
 struct options {
   const char *uri = nullptr;  // nullptr: the library's default
   const char *stream = "rstream-perf";
@@ -24,10 +30,18 @@ struct options {
   rstream_codec codec = RSTREAM_CODEC_RAW;
   uint32_t sub_entry = 1;  // messages per sub-entry; 1: entries of their own
   rstream_compression compression = RSTREAM_COMPRESSION_NONE;  // of sub-entries
-  std::string_view filter_values[filter_values_most];  // one message after the other
-  uint32_t filter_count = 0;
+  value_list filter_values;    // of what is published, one message after the other
   const char *name = nullptr;  // of the producers; nullptr: none
   uint32_t linger_ms = 0;
+  value_list filter;  // of consumers
+  // With both: which of filter_values are among `filter`. Then each message that is not
+  // wanted is told from the others, else only the broker chooses.
+  bool filter_exact = false;
+  bool filter_wants[filter_values_most] = {};
+  const char *consumer_name = nullptr;  // nullptr: none
+  bool single_active = false;
+  uint32_t store_every = 0;    // messages; 0: the library's default
+  uint32_t consumer_rate = 0;  // messages per second of each consumer; 0: no limit
   uint16_t credits = 10;
   rstream_offset_type offset_type = RSTREAM_OFFSET_DEFAULT;
   uint64_t offset_value = 0;
@@ -46,6 +60,22 @@ enum class parse_result { run, help, wrong };
 [[nodiscard]] parse_result options_parse(options &o, int argc, char **argv);
 
 void options_help();
+
+// Whether consumers want the message that a producer numbered so.
+inline bool wants_sequence(const options &o, uint64_t sequence) {
+  return !o.filter_exact || o.filter_wants[sequence % o.filter_values.count];
+}
+
+// Of one of `count` producers or consumers: `name` itself, or numbered from 1 on.
+struct handle_name {
+  char text[300];
+};
+handle_name numbered_name(const char *name, uint32_t count, uint32_t index);
+// Those of a group share one.
+inline uint32_t consumer_name_count(const options &o) {
+  if (o.consumer_name == nullptr) return 0;
+  return o.single_active ? 1 : o.consumers;
+}
 
 // As the command line has them.
 const char *codec_name(rstream_codec codec);

@@ -46,7 +46,10 @@ void stamp(publisher &p, uint64_t sequence, uint64_t time_us) {
 
 int send_one_filtered(publisher &p, uint64_t sequence) {
   const options &o = *p.load->opt;
-  const std::string_view &value = o.filter_values[sequence % o.filter_count];
+  const size_t choice = sequence % o.filter_values.count;
+  const std::string_view &value = o.filter_values.values[choice];
+  if (!o.verify && o.size >= plain_choice_least)
+    plain_body_choose(p.body, static_cast<uint8_t>(choice));
   p.message.filter_value = value.data();
   p.message.filter_value_size = value.size();
   return rstream_producer_send(p.producer, &p.message, nullptr);
@@ -87,8 +90,8 @@ void fill(publisher &p) {
     if (load.paced && time_us > now) break;
     stamp(p, sent, time_us);
     const uint64_t stop = std::min(p.quota, (sent | step_mask) + 1);
-    sent = load.opt->filter_count > 0 ? send_filtered(p, sent, stop, rc)
-                                      : send_bare(p, sent, stop, rc);
+    sent = load.opt->filter_values.count > 0 ? send_filtered(p, sent, stop, rc)
+                                             : send_bare(p, sent, stop, rc);
   }
   add(load.published, sent - p.sent);
   p.sent = sent;
@@ -155,12 +158,22 @@ void record_confirmed(publisher &p, const rstream_confirms &confirms) {
   }
 }
 
+uint64_t wanted_among(const publish_load &load, const rstream_confirms &confirms) {
+  if (!load.opt->filter_exact) return confirms.count;
+  uint64_t wanted = 0;
+  for (size_t i = 0; i < confirms.count; i++) {
+    if (wants_sequence(*load.opt, confirms.ids[i] - 1)) wanted++;
+  }
+  return wanted;
+}
+
 void on_confirm(rstream_producer *, const rstream_confirms *confirms, void *user) {
   publisher &p = *static_cast<publisher *>(user);
   publish_load &load = *p.load;
   if (confirms->status == 0) {
     record_confirmed(p, *confirms);
     add(load.confirmed, confirms->count);
+    add(load.wanted, wanted_among(load, *confirms));
   } else {
     if (value_of(load.errored) == 0) {
       fprintf(stderr, "rstream-perf: messages were refused: %s\n",
@@ -253,13 +266,12 @@ bool publisher_init(publisher &p, publish_load &load, uint32_t index) {
 int producer_open(publisher &p) {
   publish_load &load = *p.load;
   const options &o = *load.opt;
-  char name[300];
-  if (o.name != nullptr && o.producers > 1)
-    snprintf(name, sizeof name, "%s-%" PRIu32, o.name, p.index + 1);
+  handle_name name = {};
+  if (o.name != nullptr) name = numbered_name(o.name, o.producers, p.index);
   rstream_producer_options po;
   rstream_producer_options_init(&po);
   po.stream = o.stream;
-  po.name = o.name != nullptr && o.producers > 1 ? name : o.name;
+  po.name = o.name != nullptr ? name.text : nullptr;
   po.on_confirm = on_confirm;
   po.on_writable = on_writable;
   po.on_state = on_state;

@@ -50,6 +50,7 @@ struct publish_load : worker {
   std::atomic<uint64_t> published = 0;
   std::atomic<uint64_t> confirmed = 0;
   std::atomic<uint64_t> errored = 0;
+  std::atomic<uint64_t> wanted = 0;  // of the confirmed, what consumers want
 };
 
 [[nodiscard]] bool publish_start(publish_load &load, const options &o, uint32_t run);

@@ -96,6 +96,18 @@ void json_latency(FILE *to, const char *name, const histogram *h) {
 
 const char *comma(bool &any) { return std::exchange(any, true) ? ", " : ""; }
 
+void consuming_line(FILE *to, const options &o, bool &any) {
+  if (o.filter.count > 0) fprintf(to, "%sfilter: %" PRIu32, comma(any), o.filter.count);
+  if (o.filter.count > 0) fputs(o.filter_exact ? ", exact" : ", by chunk", to);
+  if (o.consumer_name != nullptr)
+    fprintf(to, "%s%s %s", comma(any), o.single_active ? "single active" : "consumer",
+            o.consumer_name);
+  if (o.store_every > 0)
+    fprintf(to, "%sstored every %" PRIu32, comma(any), o.store_every);
+  if (o.consumer_rate > 0)
+    fprintf(to, "%s%" PRIu32 "/s per consumer", comma(any), o.consumer_rate);
+}
+
 // What the options make of the messages, if they make anything of them.
 void making_line(FILE *to, const options &o) {
   bool any = false;
@@ -103,11 +115,21 @@ void making_line(FILE *to, const options &o) {
   if (o.sub_entry > 1) fprintf(to, "%ssub-entries of %" PRIu32, comma(any), o.sub_entry);
   if (o.compression != RSTREAM_COMPRESSION_NONE)
     fprintf(to, "%s%s", comma(any), compression_name(o.compression));
-  if (o.filter_count > 0)
-    fprintf(to, "%sfilter values: %" PRIu32, comma(any), o.filter_count);
+  if (o.filter_values.count > 0)
+    fprintf(to, "%sfilter values: %" PRIu32, comma(any), o.filter_values.count);
   if (o.name != nullptr) fprintf(to, "%sname %s", comma(any), o.name);
   if (o.linger_ms > 0) fprintf(to, "%slinger %" PRIu32 " ms", comma(any), o.linger_ms);
+  consuming_line(to, o, any);
   if (any) fputc('\n', to);
+}
+
+void json_text(FILE *to, const char *name, const char *text) {
+  fprintf(to, ",\"%s\":", name);
+  if (text == nullptr) {
+    fputs("null", to);
+  } else {
+    json_string(to, text);
+  }
 }
 
 void json_making(FILE *to, const options &o) {
@@ -115,13 +137,33 @@ void json_making(FILE *to, const options &o) {
           ",\"codec\":\"%s\",\"sub_entry\":%" PRIu32
           ",\"compression\":\"%s\",\"filter_values\":%" PRIu32 ",\"linger_ms\":%" PRIu32,
           codec_name(o.codec), o.sub_entry, compression_name(o.compression),
-          o.filter_count, o.linger_ms);
-  fputs(",\"name\":", to);
-  if (o.name == nullptr) {
-    fputs("null", to);
+          o.filter_values.count, o.linger_ms);
+  json_text(to, "name", o.name);
+}
+
+void json_consuming(FILE *to, const result &r, const options &o) {
+  fprintf(to, ",\"filter\":%" PRIu32 ",\"consumer_rate\":%" PRIu32, o.filter.count,
+          o.consumer_rate);
+  json_text(to, "consumer_name", o.consumer_name);
+  fprintf(to, ",\"single_active\":%s,\"store_every\":%" PRIu32,
+          o.single_active ? "true" : "false", o.store_every);
+  fprintf(to, ",\"behind\":%" PRIu64 ",\"behind_most\":%" PRIu64, r.behind,
+          r.behind_most);
+  if (o.single_active) fprintf(to, ",\"activations\":%" PRIu64, r.activations);
+  fputs(",\"stored_offset\":", to);
+  if (r.stored.found) {
+    fprintf(to, "%" PRIu64, r.stored.offset);
   } else {
-    json_string(to, o.name);
+    fputs("null", to);
   }
+}
+
+// What consumers could see of themselves.
+void consuming_rows(FILE *to, const result &r, const options &o) {
+  count_row(to, "behind at the end", r.behind);
+  count_row(to, "behind at most", r.behind_most);
+  if (o.single_active) count_row(to, "activations", r.activations);
+  if (r.stored.found) count_row(to, "stored offset", r.stored.offset);
 }
 
 }  // namespace
@@ -136,8 +178,9 @@ void progress_line(progress &before, const progress &now, const options &o) {
   }
   if (now.errored > 0) fprintf(stderr, "   errored %s", group(now.errored).text);
   if (o.consumers > 0) {
-    fprintf(stderr, "   consumed %12s/s",
-            group(rounded(per_second(now.consumed - before.consumed, seconds))).text);
+    fprintf(stderr, "   consumed %12s/s   behind %12s",
+            group(rounded(per_second(now.consumed - before.consumed, seconds))).text,
+            group(now.behind).text);
   }
   fputc('\n', stderr);
   before = now;
@@ -156,7 +199,10 @@ void report_table(FILE *to, const result &r, const options &o) {
     count_row(to, "confirmed", r.confirmed);
     count_row(to, "errored", r.errored);
   }
-  if (o.consumers > 0) load_row(to, "consumed", r.consumed, r.consume_s, r.consume_cpu);
+  if (o.consumers > 0) {
+    load_row(to, "consumed", r.consumed, r.consume_s, r.consume_cpu);
+    consuming_rows(to, r, o);
+  }
   if (o.embedded)
     fprintf(to, "%-20s %30s %9.1f seconds of CPU\n", "embedded broker", "",
             r.broker_cpu_s);
@@ -171,6 +217,7 @@ void report_table(FILE *to, const result &r, const options &o) {
             "verified: %" PRIu64 " lost, %" PRIu64 " duplicated, %" PRIu64
             " out of order, %" PRIu64 " damaged, %" PRIu64 " wrong offsets\n",
             r.lost, r.duplicated, r.out_of_order, r.damaged, r.offset_errors);
+    if (o.filter_exact) fprintf(to, "not asked for: %" PRIu64 "\n", r.unwanted);
     if (r.first_problem[0] != 0) fprintf(to, "the first: %s\n", r.first_problem);
   }
 }
@@ -198,11 +245,13 @@ void report_json(FILE *to, const result &r, const options &o) {
   if (o.embedded) fprintf(to, ",\"embedded\":true,\"broker_cpu_s\":%.6f", r.broker_cpu_s);
   json_latency(to, "confirm_latency_us", r.confirm_latency);
   json_latency(to, "latency_us", r.latency);
+  if (o.consumers > 0) json_consuming(to, r, o);
   if (o.verify && o.consumers > 0) {
     fprintf(to,
             ",\"lost\":%" PRIu64 ",\"duplicated\":%" PRIu64 ",\"out_of_order\":%" PRIu64
             ",\"damaged\":%" PRIu64 ",\"offset_errors\":%" PRIu64,
             r.lost, r.duplicated, r.out_of_order, r.damaged, r.offset_errors);
+    if (o.filter_exact) fprintf(to, ",\"unwanted\":%" PRIu64, r.unwanted);
   }
   fputs("}\n", to);
 }

@@ -23,11 +23,16 @@ struct result {
   double broker_cpu_s = 0;                     // of the embedded one, in all
   const histogram *confirm_latency = nullptr;  // nullptr: not measured
   const histogram *latency = nullptr;
+  uint64_t behind = 0;  // messages, of the consumer most so when it was last asked
+  uint64_t behind_most = 0;
+  uint64_t activations = 0;  // of single active consumers
+  stored_offset stored;      // in the end, the lowest of all names
 
   uint64_t lost = 0;
   uint64_t duplicated = 0;
   uint64_t out_of_order = 0;
   uint64_t damaged = 0;
+  uint64_t unwanted = 0;
   uint64_t offset_errors = 0;
   const char *first_problem = "";
 };
@@ -40,6 +45,7 @@ struct progress {
   uint64_t confirmed = 0;
   uint64_t errored = 0;
   uint64_t consumed = 0;
+  uint64_t behind = 0;
 };
 
 void progress_line(progress &before, const progress &now, const options &o);

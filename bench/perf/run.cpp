@@ -2,14 +2,17 @@
 
 #include <unistd.h>
 
+#include <cinttypes>
 #include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <vector>
 
 #include "perf/embedded.h"
 #include "perf/report.h"
+#include "perf/requests.h"
 
 namespace perf {
 
@@ -19,6 +22,7 @@ constexpr int step_ms = 50;
 constexpr uint64_t second_us = 1000000;
 constexpr uint64_t stall_us = 30 * second_us;
 constexpr uint64_t stop_us = 10 * second_us;   // for a worker to close everything
+constexpr uint64_t stored_us = 5 * second_us;  // for the broker to store an offset
 constexpr uint64_t linger_us = second_us / 4;  // listening for what should not come
 
 volatile sig_atomic_t interrupts = 0;
@@ -46,13 +50,9 @@ struct session {
   bool stalled = false;
   progress last;  // as of the last line
   uint64_t moved_count = 0;
-  uint64_t moved_us = 0;  // when anything last moved
-
-  // The answer to the request at hand.
-  bool answered = false;
-  int status = 0;
-  bool empty = false;
-  char text[200] = "";
+  uint64_t moved_us = 0;                     // when anything last moved
+  std::vector<stored_offset> stored_before;  // by name, see consumer_name_count()
+  stored_offset stored;                      // in the end: the lowest of all names
 };
 
 __attribute__((format(printf, 2, 3))) bool fail(session &s, const char *format, ...) {
@@ -68,62 +68,97 @@ __attribute__((format(printf, 2, 3))) bool fail(session &s, const char *format, 
 
 // ---- requests of the main thread
 
-void on_result(rstream_env *, int status, const char *text, void *user) {
-  session &s = *static_cast<session *>(user);
-  s.answered = true;
-  s.status = status;
-  snprintf(s.text, sizeof s.text, "%s", text);
-}
-
-void on_stats(rstream_env *, int status, const rstream_stream_statistics *statistics,
-              void *user) {
-  session &s = *static_cast<session *>(user);
-  s.answered = true;
-  s.status = status;
-  s.empty =
-      status == 0 && statistics->last_chunk_id < 0 && statistics->first_chunk_id < 0;
-  snprintf(s.text, sizeof s.text, "%s", rstream_error_text(status));
-}
-
-// The library's own deadlines end it. `rc` is what the request returned.
-bool await_answer(session &s, int rc) {
-  if (rc != 0) return fail(s, "%s", rstream_env_error_text(s.env));
-  s.answered = false;
-  while (!s.answered) {
-    if (rstream_env_run(s.env, step_ms) != 0) return fail(s, "the environment is gone");
-  }
-  return true;
-}
-
 bool create_stream(session &s) {
-  int rc = rstream_stream_create(s.env, s.o.stream, nullptr, on_result, &s);
-  if (!await_answer(s, rc)) return false;
-  s.created = s.status == 0;
+  answer a = ask_create(s.env, s.o.stream);
+  s.created = a.status == 0;
   // With other arguments than ours it exists as well.
-  if (s.created || s.status == RSTREAM_BROKER_STREAM_EXISTS ||
-      s.status == RSTREAM_BROKER_PRECONDITION_FAILED) {
+  if (s.created || a.status == RSTREAM_BROKER_STREAM_EXISTS ||
+      a.status == RSTREAM_BROKER_PRECONDITION_FAILED) {
     return true;
   }
-  return fail(s, "creating stream %s: %s", s.o.stream, s.text);
+  return fail(s, "creating stream %s: %s", s.o.stream, a.text);
+}
+
+handle_name consumer_name(const session &s, size_t index) {
+  return numbered_name(s.o.consumer_name, consumer_name_count(s.o),
+                       static_cast<uint32_t>(index));
+}
+
+bool query_stored(session &s, size_t index, stored_offset &stored) {
+  handle_name name = consumer_name(s, index);
+  answer a = ask_stored_offset(s.env, name.text, s.o.stream);
+  stored.found = a.status == 0;
+  stored.offset = a.value;
+  if (stored.found || a.status == RSTREAM_BROKER_NO_OFFSET) return true;
+  return fail(s, "the offset stored under %s: %s", name.text, a.text);
+}
+
+// Where consumers stood. In a new stream there is nothing to ask for, and it may not be
+// ready to answer yet.
+bool query_stored_before(session &s) {
+  s.stored_before.resize(consumer_name_count(s.o));
+  for (size_t i = 0; !s.created && i < s.stored_before.size(); i++) {
+    if (!query_stored(s, i, s.stored_before[i])) return false;
+  }
+  return true;
 }
 
 // Who publishes and consumes takes what it consumes for its own. That holds from `next`
 // on, or in a stream that was empty.
 bool check_start(session &s) {
   const options &o = s.o;
+  if (!query_stored_before(s)) return false;
   if (s.created || o.producers == 0 || o.consumers == 0) return true;
+  for (size_t i = 0; i < s.stored_before.size(); i++) {
+    if (s.stored_before[i].found)
+      return fail(s,
+                  "consumer %s has begun to read stream %s already: use --consume-only",
+                  consumer_name(s, i).text, o.stream);
+  }
   if (o.offset_type == RSTREAM_OFFSET_NEXT) return true;
-  if (!await_answer(s, rstream_stream_stats(s.env, o.stream, on_stats, &s))) return false;
-  if (s.status != 0) return fail(s, "stream %s: %s", o.stream, s.text);
-  if (s.empty) return true;
-  return fail(s, "stream %s has messages already: use --offset next, or --consume-only",
-              o.stream);
+  answer a = ask_empty(s.env, o.stream);
+  if (a.status != 0) return fail(s, "stream %s: %s", o.stream, a.text);
+  if (a.value == 1) return true;
+  return fail(s, "stream %s has messages already: use %s--consume-only", o.stream,
+              o.single_active ? "" : "--offset next, or ");
 }
 
 void delete_stream(session &s) {
   if (!s.created || s.o.keep) return;
-  if (!await_answer(s, rstream_stream_delete(s.env, s.o.stream, on_result, &s))) return;
-  if (s.status != 0) fail(s, "deleting stream %s: %s", s.o.stream, s.text);
+  answer a = ask_delete(s.env, s.o.stream);
+  if (a.status != 0) fail(s, "deleting stream %s: %s", s.o.stream, a.text);
+}
+
+// ---- what the broker has stored in the end
+
+// It never confirms that it did, so it is asked until it has. 0: nothing was consumed.
+bool await_stored(session &s, size_t index, uint64_t end) {
+  stored_offset stored;
+  uint64_t until = now_us() + stored_us;
+  bool enough = false;
+  while (!enough) {
+    if (!query_stored(s, index, stored)) return false;
+    enough = end == 0 || (stored.found && stored.offset + 1 >= end);
+    if (!enough && now_us() >= until) break;
+    if (!enough && rstream_env_run(s.env, step_ms) != 0) break;
+  }
+  if (index == 0 || !stored.found || stored.offset < s.stored.offset) s.stored = stored;
+  // Behind the last one wanted there may be others; and others may work for the group.
+  bool exact = !s.o.single_active && s.o.filter.count == 0;
+  if (enough && (!exact || end == 0 || stored.offset + 1 == end)) return true;
+  char what[32] = "nothing";
+  if (stored.found) snprintf(what, sizeof what, "%" PRIu64, stored.offset);
+  return fail(s, "%s has stored %s, but the last message consumed was at %" PRIu64,
+              consumer_name(s, index).text, what, end - 1);
+}
+
+// Once all consumers are closed.
+void check_stored(session &s) {
+  if (s.failed) return;
+  for (uint32_t i = 0; i < consumer_name_count(s.o); i++) {
+    uint64_t end = s.o.verify ? s.consume.verifiers[i].next_offset : 0;
+    if (!await_stored(s, i, end)) return;
+  }
 }
 
 void on_closed(rstream_env *, void *user) { *static_cast<bool *>(user) = true; }
@@ -148,6 +183,7 @@ progress progress_now(const session &s) {
   p.confirmed = value_of(s.publish.confirmed);
   p.errored = value_of(s.publish.errored);
   p.consumed = consume_count(s.consume);
+  p.behind = value_of(s.consume.behind);
   return p;
 }
 
@@ -199,7 +235,8 @@ bool watch_until(session &s, const worker &w, stage wanted) {
 }
 
 bool start_consumers(session &s, uint32_t run) {
-  if (!consume_start(s.consume, s.o, run)) return fail(s, "%s", s.consume.error);
+  if (!consume_start(s.consume, s.o, run, s.stored_before))
+    return fail(s, "%s", s.consume.error);
   s.consuming = true;
   // Whatever is published after this is seen.
   return watch_until(s, s.consume, stage::running);
@@ -212,7 +249,7 @@ bool publish_all(session &s, uint32_t run) {
 }
 
 bool consume_all(session &s) {
-  if (s.publishing) consume_set_target(s.consume, value_of(s.publish.confirmed));
+  if (s.publishing) consume_set_target(s.consume, value_of(s.publish.wanted));
   while (stage_of(s.consume) < stage::finished) {
     if (!watch(s)) return false;
   }
@@ -258,24 +295,25 @@ void end_worker(session &s, worker &w) {
 
 // ---- the figures
 
-void add_verified(result &r, const session &s, const verifier &v) {
+// `resumed`: it began behind an offset that was stored.
+void add_verified(result &r, const session &s, const verifier &v, bool resumed) {
   r.duplicated += v.duplicated;
   r.out_of_order += v.out_of_order;
   r.damaged += v.damaged;
+  r.unwanted += v.unwanted;
   r.offset_errors += v.offset_errors;
   if (r.first_problem[0] == 0) r.first_problem = v.first_problem;
   if (s.o.producers > 0) {
     for (uint32_t i = 0; s.publishing && i < s.o.producers; i++) {
-      r.lost += sequence_missing(s.publish.publishers[i].confirmed, v.seen[i]);
+      r.lost += sequence_missing(s.publish.publishers[i].confirmed, v.seen[i], s.o);
     }
     return;
   }
-  // Who only reads knows the gaps.
-  for (const sequence_set &seen : v.seen) {
-    if (seen.count == 0) continue;
-    uint64_t from = s.o.offset_type == RSTREAM_OFFSET_FIRST ? 0 : seen.lowest;
-    r.lost += seen.end - from - seen.count;
-  }
+  // Who only reads knows the gaps. Where a group began, others may have read before.
+  bool from_first =
+      s.o.offset_type == RSTREAM_OFFSET_FIRST && !resumed && !s.o.single_active;
+  for (const sequence_set &seen : v.seen)
+    r.lost += sequence_gaps(seen, from_first ? 0 : seen.lowest, s.o);
 }
 
 double seconds_between(uint64_t from_us, uint64_t to_us) {
@@ -297,11 +335,16 @@ result gather(session &s) {
     uint64_t from_us = s.publishing ? s.publish.start_us : s.consume.start_us;
     r.consume_s = seconds_between(from_us, s.consume.end_us);
     r.consume_cpu = s.consume.cpu;
+    r.behind = value_of(s.consume.behind);
+    r.behind_most = value_of(s.consume.behind_most);
+    r.activations = s.consume.activations;
+    r.stored = s.stored;
     if (s.publishing) r.latency = &s.consume.latency;
   }
   if (s.o.embedded) r.broker_cpu_s = embedded_cpu_s(s.broker);
-  for (uint32_t i = 0; s.o.verify && s.consuming && i < s.o.consumers; i++) {
-    add_verified(r, s, *s.consume.subscribers[i].verify);
+  for (uint32_t i = 0; s.consuming && i < s.consume.verifier_count; i++) {
+    bool resumed = !s.stored_before.empty() && s.stored_before[i].found;
+    add_verified(r, s, s.consume.verifiers[i], resumed);
   }
   return r;
 }
@@ -310,7 +353,8 @@ void judge(session &s, const result &r) {
   const options &o = s.o;
   if (r.errored > 0) fail(s, "not all messages were confirmed");
   if (o.verify &&
-      r.lost + r.duplicated + r.out_of_order + r.damaged + r.offset_errors > 0) {
+      r.lost + r.duplicated + r.out_of_order + r.damaged + r.offset_errors + r.unwanted >
+          0) {
     fail(s, "what was consumed is not what was confirmed");
   }
 }
@@ -327,6 +371,7 @@ void work_and_report(session &s) {
   if (!do_work(s)) s.failed = true;
   if (s.publishing) end_worker(s, s.publish);
   if (s.consuming) end_worker(s, s.consume);
+  if (s.consuming) check_stored(s);
   report(s);
   publish_release(s.publish);
   consume_release(s.consume);

@@ -51,22 +51,49 @@ void sequence_release(sequence_set &set) {
   set = sequence_set();
 }
 
-uint64_t sequence_missing(const sequence_set &wanted, const sequence_set &found) {
+uint64_t sequence_missing(const sequence_set &confirmed, const sequence_set &found,
+                          const options &o) {
   uint64_t missing = 0;
-  for (size_t i = 0; i < wanted.word_count; i++) {
+  for (size_t i = 0; i < confirmed.word_count; i++) {
     uint64_t present = i < found.word_count ? found.words[i] : 0;
-    missing += static_cast<uint64_t>(std::popcount(wanted.words[i] & ~present));
+    uint64_t absent = confirmed.words[i] & ~present;
+    for (; o.filter_exact && absent != 0; absent &= absent - 1) {
+      uint64_t bit = static_cast<uint64_t>(std::countr_zero(absent));
+      if (wants_sequence(o, i * 64 + bit)) missing++;
+    }
+    missing += static_cast<uint64_t>(std::popcount(absent));
   }
   return missing;
 }
 
+uint64_t sequence_gaps(const sequence_set &found, uint64_t from, const options &o) {
+  if (found.count == 0) return 0;
+  uint64_t wanted = found.end - from;
+  for (uint64_t i = from; o.filter_exact && i < found.end; i++) {
+    if (!wants_sequence(o, i)) wanted--;
+  }
+  return wanted - found.count;
+}
+
+namespace {
+
+void check_offset(verifier &v, uint64_t offset) {
+  bool wrong = offset < v.next_offset;
+  if (wrong) note_problem(v, offset, "not above the offset before", nullptr);
+  if (v.begins_there && offset > v.next_offset) {
+    wrong = true;
+    note_problem(v, offset, "not the one behind the offset that was stored", nullptr);
+  }
+  if (wrong) v.offset_errors++;
+  v.begins_there = false;
+  v.next_offset = offset + 1;
+}
+
+}  // namespace
+
 bool verifier_take(verifier &v, const uint8_t *body, size_t size, uint64_t offset,
                    size_t size_wanted, verified_body &b) {
-  if (offset < v.next_offset) {
-    v.offset_errors++;
-    note_problem(v, offset, "not above the offset before", nullptr);
-  }
-  v.next_offset = offset + 1;
+  check_offset(v, offset);
   // The stream holds at least `sequence` messages of this producer before this one: a
   // body that claims more is damaged, and the set can't grow beyond what the stream
   // holds.
@@ -74,6 +101,11 @@ bool verifier_take(verifier &v, const uint8_t *body, size_t size, uint64_t offse
   if (!size_right || !verified_body_read(body, size, b) || b.sequence > offset) {
     v.damaged++;
     note_problem(v, offset, "not the body that was published", nullptr);
+    return false;
+  }
+  if (!wants_sequence(*v.opt, b.sequence)) {
+    v.unwanted++;
+    note_problem(v, offset, "has no filter value that was asked for", &b);
     return false;
   }
   sequence_set &seen = v.seen[b.producer];

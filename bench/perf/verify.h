@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "perf/body.h"
+#include "perf/options.h"
 
 namespace perf {
 
@@ -20,18 +21,24 @@ enum class add_result { added, present, no_memory };
 
 [[nodiscard]] add_result sequence_add(sequence_set &set, uint64_t sequence);
 void sequence_release(sequence_set &set);
-// How many of `wanted` are not in `found`.
-uint64_t sequence_missing(const sequence_set &wanted, const sequence_set &found);
+// How many of `confirmed` consumers want, and are not in `found`.
+uint64_t sequence_missing(const sequence_set &confirmed, const sequence_set &found,
+                          const options &o);
+// How many between `from` and the highest one in `found` they want, and are not in it.
+uint64_t sequence_gaps(const sequence_set &found, uint64_t from, const options &o);
 
-// What one consumer saw.
+// What one consumer saw, or those of a group together.
 struct verifier {
+  const options *opt = nullptr;
   sequence_set seen[verified_producers_most];
   uint64_t distinct = 0;
   uint64_t duplicated = 0;
   uint64_t out_of_order = 0;  // arrived after a later one of the same producer
   uint64_t damaged = 0;       // bodies that are not what was, or may have been, published
-  uint64_t offset_errors = 0;  // not above the offset before
-  uint64_t next_offset = 0;
+  uint64_t unwanted = 0;      // have none of the filter values asked for
+  uint64_t offset_errors = 0;  // not above the offset before, or where it had to begin
+  uint64_t next_offset = 0;    // the least that may come; set to where it has to begin
+  bool begins_there = false;   // the first message has to be at next_offset
   char first_problem[160] = "";
 };
 
