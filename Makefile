@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
 # With RSTREAM_BROKER_URI a broker that runs already is used, else a private one is started.
-with_broker = $(if $(RSTREAM_BROKER_URI),,test/broker/with-broker --)
+with_broker = $(if $(RSTREAM_BROKER_URI),,test/broker/with-broker --tls --)
 broker_ready = $(if $(RSTREAM_BROKER_URI),,test/broker/broker prepare)
 
 # $(call build,FOLDER[,OPTIONS[,TARGETS]])
@@ -53,12 +53,12 @@ unit: ## the tests that need no broker
 	$(call build,$(BUILD),,tests)
 	$(call tests,$(BUILD),^(unit|client|sim|oom|bench)$$)
 
-plain: ## the tests that need no broker, in a build that has no compression but gzip
+plain: ## the tests that need no broker, in a build that has neither TLS nor any compression but gzip
 	$(call build,$(BUILD)-plain,$(no_libraries),tests)
 	$(call tests,$(BUILD)-plain,^(unit|client)$$)
 
 no_libraries = -DRSTREAM_WITH_SNAPPY=OFF -DRSTREAM_WITH_LZ4=OFF -DRSTREAM_WITH_ZSTD=OFF \
-  -DRSTREAM_WITH_DEFLATE=OFF
+  -DRSTREAM_WITH_DEFLATE=OFF -DRSTREAM_WITH_TLS=OFF
 
 sim: ## simulated runs of the whole client, each from its seed: [SEEDS=500] [FIRST=1]
 	$(call build,$(BUILD),,rstream_sim)

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "rstream/error.h"
+#include "rstream/tls.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -55,13 +56,13 @@ typedef struct rstream_allocator {
 typedef struct rstream_env_options {
   size_t struct_size; /* set by rstream_env_options_init() */
 
-  /* rabbitmq-stream://user:password@host:port/vhost
+  /* rabbitmq-stream://user:password@host:port/vhost, or rabbitmq-stream+tls:// for TLS.
    * Default: rabbitmq-stream://guest:guest@localhost:5552/%2f. Reserved characters in
    * user, password and vhost are percent-encoded; a missing vhost, or one that is empty,
    * is "/". The members below override what the URI says. */
   const char *uri;
   const char *host;     /* default: of the URI */
-  uint16_t port;        /* default: of the URI, else 5552 */
+  uint16_t port;        /* default: of the URI, else 5552, with TLS 5551 */
   const char *username; /* default: of the URI, else "guest" */
   const char *password; /* default: of the URI, else "guest" */
   const char *vhost;    /* default: of the URI, else "/" */
@@ -105,6 +106,11 @@ typedef struct rstream_env_options {
                                    it, sending gives RSTREAM_EAGAIN. Default: no limit but
                                    each producer's own. One message always fits when
                                    nothing is in flight. */
+
+  /* What is trusted and shown when connecting with TLS, see tls.h. NULL: the defaults if
+   * the URI says rabbitmq-stream+tls://, else no TLS. Given, it asks for TLS by itself,
+   * and goes with a URI that says so or with none. */
+  const rstream_tls_options *tls;
 } rstream_env_options;
 
 /* Sets every member to its default and struct_size to the caller's own sizeof, which lets
@@ -119,8 +125,9 @@ RSTREAM_EXPORT void rstream_env_options_init_sized(rstream_env_options *options,
  * never run, stopped or closed by rstream. NULL: the library makes a loop of its own,
  * stepped with rstream_env_run(). `options`: may be NULL for all defaults.
  *
- * Errors: RSTREAM_EINVAL (an option is out of range), RSTREAM_EURI, RSTREAM_ENOTSUP (a
- * rabbitmq-stream+tls URI: this version has no TLS), RSTREAM_ENOMEM, or a code of libuv.
+ * Errors: RSTREAM_EINVAL (an option is out of range, a certificate or key can't be read),
+ * RSTREAM_EURI, RSTREAM_ENOTSUP (TLS, or TLS 1.3, in a build that lacks it),
+ * RSTREAM_ENOMEM, or a code of libuv.
  * `*env` is NULL then. Since 0.1.0. */
 RSTREAM_EXPORT int rstream_env_create(rstream_env **env, struct uv_loop_s *loop,
                                       const rstream_env_options *options);

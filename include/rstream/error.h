@@ -42,7 +42,9 @@
  * became unavailable: deleted, moved, or its node went away. ECLOSEDBYPEER The broker
  * closed the connection with a Close frame; the reason text has its words. ELIMIT A limit
  * of this library was reached. ENOROUTE      A message to a super stream has no partition
- * to go to.
+ * to go to. ETLS TLS could not be established, or broke. ECERT The
+ * broker's certificate was refused: untrusted, expired, for another host. ECLIENTCERT The
+ * broker refused the client's certificate, or the client has none to show.
  */
 #define RSTREAM_ERROR_MAP(XX)                                                            \
   XX(-20001, EAGAIN, "the window is full, wait for on_writable", RSTREAM_RETRY)          \
@@ -65,6 +67,9 @@
   XX(-20018, ECLOSEDBYPEER, "the broker closed the connection", RSTREAM_RETRY)           \
   XX(-20019, ELIMIT, "a limit of the library was reached", RSTREAM_RETRY)                \
   XX(-20020, ENOROUTE, "no partition for this routing key", RSTREAM_FINAL)               \
+  XX(-20021, ETLS, "TLS could not be established, or broke", RSTREAM_RETRY)              \
+  XX(-20022, ECERT, "the broker's certificate was refused", RSTREAM_FINAL)               \
+  XX(-20023, ECLIENTCERT, "the broker refused the client's certificate", RSTREAM_FINAL)  \
   XX(-21002, BROKER_STREAM_DOES_NOT_EXIST, "stream does not exist", RSTREAM_FINAL)       \
   XX(-21003, BROKER_SUBSCRIPTION_ID_EXISTS, "subscription id already exists",            \
      RSTREAM_FINAL)                                                                      \

@@ -13,6 +13,7 @@
 #include "rstream/state.h"
 #include "rstream/stream.h"
 #include "rstream/super_stream.h"
+#include "rstream/tls.h"
 #include "rstream/version.h"
 
 #endif

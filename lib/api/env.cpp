@@ -100,6 +100,30 @@ int check_texts(const rstream_env_options &o) {
   return 0;
 }
 
+int check_tls(const rstream_env_options &o, const rstream_tls_options &tls) {
+  if (tls.server_name && strlen(tls.server_name) > max_name_bytes)
+    return refuse(o, RSTREAM_EINVAL, "the server name of TLS is longer than %zu bytes",
+                  max_name_bytes);
+  const uint32_t versions[] = {number_of(tls.min_version), number_of(tls.max_version)};
+  for (uint32_t version : versions) {
+    if (version != RSTREAM_TLS_DEFAULT && version != RSTREAM_TLS_1_2 &&
+        version != RSTREAM_TLS_1_3)
+      return refuse(o, RSTREAM_EINVAL, "there is no version %u of TLS", version);
+  }
+  return 0;
+}
+
+// A whole struct in the place of the caller's, which may be shorter.
+int read_tls(env_settings &settings) {
+  rstream_env_options &o = settings.options;
+  if (!o.tls) return 0;
+  rstream_tls_options_init(&settings.tls);
+  if (!sized_read(settings.tls, o.tls))
+    return refuse(o, RSTREAM_EINVAL, "the TLS options were not initialized");
+  o.tls = &settings.tls;
+  return check_tls(o, settings.tls);
+}
+
 int memory_of(const rstream_env_options &o, memory_functions &functions) {
   functions = memory_functions_default();
   const rstream_allocator *a = o.allocator;
@@ -130,6 +154,10 @@ void rstream_env_options_init_sized(rstream_env_options *options, size_t size) {
     options->log_level = level;
 }
 
+void rstream_tls_options_init_sized(rstream_tls_options *options, size_t size) {
+  sized_init(options, size);
+}
+
 int rstream::env_create_on(rstream_env **out, const net_source &source,
                            const rstream_env_options *options) {
   if (!out) return RSTREAM_EINVAL;
@@ -142,6 +170,7 @@ int rstream::env_create_on(rstream_env **out, const net_source &source,
   set_defaults(o);
   int rc = check_numbers(o);
   if (rc == 0) rc = check_texts(o);
+  if (rc == 0) rc = read_tls(settings);
   if (rc == 0) rc = memory_of(o, settings.functions);
   return rc < 0 ? rc : env_create(out, settings);
 }

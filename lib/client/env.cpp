@@ -17,6 +17,7 @@ constexpr const char default_host[] = "localhost";
 constexpr const char default_user[] = "guest";
 constexpr const char default_vhost[] = "/";
 constexpr uint16_t default_port = 5552;
+constexpr uint16_t default_tls_port = 5551;
 
 void write_log(log_level level, const char *text, void *user) {
   auto *e = static_cast<env *>(user);
@@ -45,7 +46,8 @@ bool copy_texts(env *e, const rstream_env_options &o, const uri &u) {
     if (!e->texts[i]) return false;
   }
   e->host = e->texts[0];
-  e->port = o.port ? o.port : u.port ? u.port : default_port;
+  uint16_t otherwise = o.tls || u.tls ? default_tls_port : default_port;
+  e->port = o.port ? o.port : u.port ? u.port : otherwise;
   e->config.username = e->texts[1];
   e->config.password = e->texts[2];
   e->config.vhost = e->texts[3];
@@ -74,6 +76,7 @@ void free_env(env *e) {
   object_pool_release(mem, e->chunks);
   for (char *text : e->texts) memory_release(mem, text);
   if (e->compression) compression_set_unref(e->compression);
+  tls_config_release(e->tls);
   memory_delete(mem, e);
   slab_pool_leave(pool);
 }
@@ -87,6 +90,15 @@ bool uri_fits(const uri &u) {
     if (part && strlen(part) > max_part_bytes) return false;
   }
   return !u.password || strlen(u.password) <= max_password_bytes;
+}
+
+int configure_tls(env *e, const rstream_env_options &o) {
+  rstream_tls_options defaults{};
+  std::span<char> why;
+  if (o.error_text) why = {o.error_text, o.error_text_size};
+  int rc = tls_config_create(&e->tls, env_memory(e), o.tls ? *o.tls : defaults, why);
+  e->config.tls = e->tls;
+  return rc;
 }
 
 int configure(env *e, const rstream_env_options &o) {
@@ -105,8 +117,11 @@ int configure(env *e, const rstream_env_options &o) {
   bool copied = copy_texts(e, o, u);
   bool tls = u.tls;
   memory_release(mem, u.storage);
-  if (tls) return refuse(o, RSTREAM_ENOTSUP, "this version of rstream has no TLS");
-  return copied ? 0 : refuse(o, RSTREAM_ENOMEM, "out of memory");
+  if (!copied) return refuse(o, RSTREAM_ENOMEM, "out of memory");
+  if (o.tls && o.uri && !tls)
+    return refuse(o, RSTREAM_EINVAL,
+                  "TLS options are given, but the URI begins with rabbitmq-stream://");
+  return tls || o.tls ? configure_tls(e, o) : 0;
 }
 
 void on_world_closed(void *arg) {

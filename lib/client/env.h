@@ -39,6 +39,7 @@ struct rstream_env {
   void *user = nullptr;
 
   rstream::conn_config config = {};  // its texts live in `texts`
+  rstream::tls_config *tls = nullptr;
   char *texts[5] = {};
   char *host = nullptr;
   uint16_t port = 0;
@@ -90,6 +91,7 @@ struct env_settings {
   net_source source;  // of its world
   memory_functions functions;
   rstream_env_options options;  // complete and checked, texts borrowed
+  rstream_tls_options tls;      // what options.tls points at, complete
 };
 
 // 0 or an error with its words in settings.options.error_text.

@@ -20,7 +20,8 @@ constexpr const char *state_names[] = {
 // More than this in the queue is written without waiting for the end of the turn.
 constexpr uint64_t flush_at_bytes = 256u << 10;
 
-void connect_next(conn *c, int last_error);
+void connect_next(conn *c);
+void attempt_failed(conn *c, int code);
 
 // Forward only, with two exceptions that the states' names make plain.
 bool transition_allowed(conn_state from, conn_state to) {
@@ -63,9 +64,8 @@ void on_state_deadline(net_timer *timer) {
   conn *c = RSTREAM_OWNER(timer, conn, state_timer);
   conn_pin pin(c);
   if (c->state == conn_state::connecting) {
-    transport_close(c->link);
-    c->link = nullptr;
-    connect_next(c, RSTREAM_ETIMEDOUT);
+    attempt_failed(c, RSTREAM_ETIMEDOUT);
+    connect_next(c);
   } else if (c->state == conn_state::closing) {
     log_line(c->world->log, log_level::debug, "%s:%u did not answer Close", c->host,
              c->port);
@@ -78,18 +78,57 @@ void on_state_deadline(net_timer *timer) {
 
 // ---- transport events
 
+// What the link knows about its end, else what the code says.
+const char *link_words(const conn *c, int code) {
+  const char *text = c->link ? c->link->trouble : nullptr;
+  if (!text) text = net_error_text(code);
+  if (!text) text = code == RSTREAM_ETIMEDOUT ? "the deadline passed" : "connection lost";
+  return text;
+}
+
+// Whether it tells what a peer did or showed, and not just that it can't be reached.
+bool is_about_peer(int code) {
+  return code == RSTREAM_ETLS || code == RSTREAM_ECERT || code == RSTREAM_ECLIENTCERT;
+}
+
+// An address is given up. The reason stays for when it was the last; one that is about a
+// peer is worth more than that there was none at another address.
+void attempt_failed(conn *c, int code) {
+  if (is_about_peer(code) || !is_about_peer(c->attempt_reason)) {
+    c->attempt_reason = code;
+    snprintf(c->close_text, sizeof c->close_text, "%s", link_words(c, code));
+  }
+  if (c->link) transport_close(c->link);
+  c->link = nullptr;
+}
+
+void forget_attempts(conn *c) {
+  c->attempt_reason = 0;
+  c->close_text[0] = 0;
+}
+
+int lost_reason(int code) { return is_about_peer(code) ? code : RSTREAM_ECONNLOST; }
+
 void on_connected(void *owner, int status) {
   auto *c = static_cast<conn *>(owner);
   conn_pin pin(c);
   if (c->state != conn_state::connecting) return;  // closing already
   if (status < 0) {
-    transport_close(c->link);
-    c->link = nullptr;
-    connect_next(c, status);
+    attempt_failed(c, status);
+    connect_next(c);
     return;
   }
+  forget_attempts(c);
   c->last_read_ms = c->last_written_ms = net_now_ms(*c->world);
   conn_handshake_start(c);
+}
+
+// An alert is what a port with TLS answers plain text with.
+bool looks_like_tls(const conn *c) {
+  const frame_reader &r = c->reader;
+  if (c->state != conn_state::properties || r.end - r.begin < 2) return false;
+  const uint8_t *at = r.current->data() + r.begin;
+  return at[0] == 0x15 && at[1] == 0x03;
 }
 
 std::span<uint8_t> on_space(void *owner) {
@@ -107,9 +146,10 @@ void on_read(void *owner, ptrdiff_t n) {
       conn_fail(c, RSTREAM_ENOMEM, "out of memory for a frame of %s:%u", c->host,
                 c->port);
     } else {
-      const char *text = net_error_text(code);
-      conn_fail(c, RSTREAM_ECONNLOST, "%s in state %s", text ? text : "connection lost",
-                conn_state_name(c->state));
+      bool first = c->state == conn_state::properties && !c->config->tls;
+      conn_fail(c, lost_reason(code), "%s in state %s%s", link_words(c, code),
+                conn_state_name(c->state),
+                first ? ": maybe its port is one for TLS" : "");
     }
     return;
   }
@@ -119,6 +159,10 @@ void on_read(void *owner, ptrdiff_t n) {
   while (conn_alive(c)) {
     frame_result result = frame_reader_next(c->reader, fr);
     if (result == frame_result::none) return;
+    if (result == frame_result::malformed && looks_like_tls(c)) {
+      conn_fail(c, RSTREAM_EPROTO, "the peer speaks TLS: its port is not for plain text");
+      return;
+    }
     if (result == frame_result::malformed) {
       conn_fail(c, RSTREAM_EPROTO, "a frame's size is below %u or above %u bytes",
                 frame_smallest_bytes, c->reader.max_frame_bytes);
@@ -143,17 +187,23 @@ constexpr transport_events link_events = {on_connected, on_space, on_read, on_wr
 
 // ---- connecting
 
-void connect_next(conn *c, int last_error) {
+int connect_to(conn *c, const net_address &address) {
+  if (!c->config->tls) return net_connect(*c->world, &c->link, address, &link_events, c);
+  return tls_connect(*c->world, &c->link, address, *c->config->tls, c->host, &link_events,
+                     c);
+}
+
+void connect_next(conn *c) {
   while (c->next_address < c->address_count) {
     const net_address &address = c->addresses[c->next_address++];
     conn_set_state(c, conn_state::connecting);
-    int rc = net_connect(*c->world, &c->link, address, &link_events, c);
+    int rc = connect_to(c, address);
     if (rc == 0) return;
-    last_error = rc;
+    attempt_failed(c, rc);
   }
-  const char *text = net_error_text(last_error);
-  conn_fail(c, last_error, "can't connect to %s:%u: %s", c->host, c->port,
-            text ? text : "the deadline passed");
+  char text[sizeof c->close_text];
+  memcpy(text, c->close_text, sizeof text);
+  conn_fail(c, c->attempt_reason, "can't connect to %s:%u: %s", c->host, c->port, text);
 }
 
 void on_resolved(resolve_request *request, int status,
@@ -169,7 +219,7 @@ void on_resolved(resolve_request *request, int status,
   c->address_count =
       found.size() < c->addresses.size() ? found.size() : c->addresses.size();
   for (size_t i = 0; i < c->address_count; i++) c->addresses[i] = found[i];
-  connect_next(c, RSTREAM_ECONNLOST);
+  connect_next(c);
 }
 
 void on_flush_task(net_task *task) {
@@ -244,6 +294,7 @@ int conn_open(conn **out, net &world, slab_pool &pool, const conn_config &config
 void conn_close(conn *c) {
   if (c->state >= conn_state::closing) return;
   bool in_order = c->state == conn_state::ready;
+  forget_attempts(c);
   conn_set_state(c, conn_state::closing);
   if (in_order) {
     wire::close_request request{.code = wire::raw(wire::response::ok), .reason = "OK"};
@@ -273,9 +324,8 @@ void conn_flush(conn *c) {
   if (!c->link || !conn_alive(c)) return;
   ptrdiff_t written = send_queue_flush(c->queue, c->link);
   if (written < 0) {
-    const char *text = net_error_text(static_cast<int>(written));
-    conn_fail(c, RSTREAM_ECONNLOST, "writing failed: %s",
-              text ? text : "connection lost");
+    int code = static_cast<int>(written);
+    conn_fail(c, lost_reason(code), "writing failed: %s", link_words(c, code));
   } else if (written > 0) {
     c->last_written_ms = net_now_ms(*c->world);
   }

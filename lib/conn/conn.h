@@ -10,6 +10,7 @@
 #include "net/frame_reader.h"
 #include "net/net.h"
 #include "net/send_queue.h"
+#include "net/tls.h"
 #include "rstream/error.h"
 #include "util/list.h"
 #include "util/slab.h"
@@ -27,7 +28,7 @@ struct conn;
 enum class conn_state : uint8_t {
   idle,
   resolving,
-  connecting,
+  connecting,  // and shaking hands for TLS
   properties,  // PeerProperties sent
   mechanisms,  // SaslHandshake sent
   sasl,        // SaslAuthenticate sent
@@ -52,6 +53,7 @@ struct conn_config {
   uint32_t heartbeat_s;  // 0: off
   uint32_t max_frame_bytes;
   uint32_t max_deliver_bytes;
+  tls_config *tls;  // nullptr: plain text
 };
 
 // How long an orderly Close waits for its answer. Nothing can be lost by cutting it
@@ -116,6 +118,7 @@ struct conn {
   std::array<net_address, net_max_addresses> addresses;
   size_t address_count = 0;
   size_t next_address = 0;
+  int attempt_reason = 0;  // why the addresses so far were given up; close_text has words
   transport *link = nullptr;
 
   frame_reader reader;

@@ -71,11 +71,12 @@ struct net_buffer {
 // What a transport tells its owner. After an error or transport_close() nothing more
 // comes.
 struct transport_events {
+  // 0, or a code of libuv or of rstream/error.h.
   void (*on_connected)(void *owner, int status);
   // Where to put received bytes. An empty span means out of memory: the transport then
   // reports on_read with an error.
   std::span<uint8_t> (*on_space)(void *owner);
-  // n > 0: that many bytes were put there. n < 0: the end, a negative code of libuv.
+  // n > 0: that many bytes were put there. n < 0: the end, a code as above.
   void (*on_read)(void *owner, ptrdiff_t n);
   // There is room again after transport_write() took less than all.
   void (*on_writable)(void *owner);
@@ -87,6 +88,9 @@ struct transport {
   struct net *world;
   const transport_events *events;
   void *owner;
+  // What an end or an error of now comes from, in words, where its code does not tell;
+  // else nullptr. Borrowed until the transport is closed.
+  const char *trouble;
 };
 
 struct transport_ops {

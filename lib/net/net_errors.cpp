@@ -27,5 +27,7 @@ const char *net_error_name(int code) {
 
 bool net_error_is_no_memory(int code) { return code == UV_ENOMEM || code == UV_ENOBUFS; }
 int net_error_no_memory() { return UV_ENOMEM; }
+int net_error_end() { return UV_EOF; }
+int net_error_lost() { return UV_ECONNRESET; }
 
 }  // namespace rstream

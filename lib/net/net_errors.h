@@ -11,4 +11,8 @@ const char *net_error_name(int code);
 bool net_error_is_no_memory(int code);
 int net_error_no_memory();
 
+// The peer has ended the connection in order; it is lost.
+int net_error_end();
+int net_error_lost();
+
 }  // namespace rstream

@@ -197,7 +197,7 @@ int uv_world_connect(net *world, transport **out, const net_address &address,
     memory_delete(*world->mem, t);
     return rc;
   }
-  t->base = {&ops, world, events, owner};
+  t->base = {&ops, world, events, owner, nullptr};
   t->fd = fd;
   t->connecting = true;
   t->closed = t->wants_writable = t->ended = false;
