@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace rstream::test {
 
@@ -64,6 +65,17 @@ int broker_port() {
 
 bool broker_can_be_disturbed() {
   return getenv("RSTREAM_BROKER_DIR") && getenv("RSTREAM_BROKER_TOOL");
+}
+
+std::string broker_tls_dir() {
+  const char *uri = getenv("RSTREAM_BROKER_TLS_URI");
+  const char *dir = getenv("RSTREAM_BROKER_DIR");
+  return uri && dir ? std::string(dir) + "/tls" : "";
+}
+
+std::string broker_tls_uri() {
+  const char *uri = getenv("RSTREAM_BROKER_TLS_URI");
+  return uri ? std::string(uri, strcspn(uri, ",")) : "";
 }
 
 std::string broker_eval(const std::string &expression) {

@@ -14,6 +14,10 @@ int broker_port();
 // Whether RSTREAM_BROKER_DIR and RSTREAM_BROKER_TOOL allow to disturb it.
 bool broker_can_be_disturbed();
 
+// The folder with the certificates of a broker that has TLS, and its URI; else empty.
+std::string broker_tls_dir();
+std::string broker_tls_uri();
+
 // Evaluates an Erlang expression on the broker; its value as text. Takes some 20 ms.
 std::string broker_eval(const std::string &expression);
 
