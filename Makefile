@@ -5,9 +5,11 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 
-# With RSTREAM_BROKER_URI a broker that runs already is used, else a private one is started.
-with_broker = $(if $(RSTREAM_BROKER_URI),,test/broker/with-broker --tls --)
-broker_ready = $(if $(RSTREAM_BROKER_URI),,test/broker/broker prepare)
+# With RSTREAM_BROKER_URI a broker that runs already is used, else a private one is started,
+# of the release BROKER.
+with_broker = $(if $(RSTREAM_BROKER_URI),,test/broker/with-broker --tls $(release) --)
+broker_ready = $(if $(RSTREAM_BROKER_URI),,test/broker/broker prepare $(release))
+release = $(addprefix --version ,$(BROKER))
 
 # $(call build,FOLDER[,OPTIONS[,TARGETS]])
 define build
@@ -64,7 +66,7 @@ sim: ## simulated runs of the whole client, each from its seed: [SEEDS=500] [FIR
 	$(call build,$(BUILD),,rstream_sim)
 	$(BUILD)/rstream_sim --seeds $(or $(SEEDS),500) --first-seed $(or $(FIRST),1)
 
-integration: ## the tests on a real broker
+integration: ## the tests on a real broker: [BROKER=4.0|4.3]
 	@$(broker_ready)
 	$(call build,$(BUILD),,tests)
 	$(with_broker) $(call tests,$(BUILD),^integration$$)
@@ -137,7 +139,7 @@ docs: ## the API reference, into build/docs
 
 broker-up: ## a private broker for playing: [NODES=3] [TLS=1] [BROKER=4.0|4.3]
 	@test/broker/broker up $(addprefix --nodes ,$(NODES)) $(if $(TLS),--tls) \
-	  $(addprefix --version ,$(BROKER))
+	  $(release)
 
 broker-down: ## stops it
 	@test/broker/broker down

@@ -128,9 +128,10 @@ typedef rstream_update_reply (*rstream_consumer_update_cb)(rstream_consumer *con
 typedef void (*rstream_store_offset_cb)(rstream_consumer *consumer, uint64_t offset,
                                         void *user);
 
-/* The last message that was committed when the broker sent it has been handed out;
- * `next_offset` is the one after it. Comes again each time the consumer fell behind and
- * caught up. Broker 3.11, never below. */
+/* The last message that was committed, as far as the broker has told with the chunks it
+ * sent, has been handed out; `next_offset` is the one after it. Comes again each time the
+ * consumer fell behind and caught up. A stream that is empty, or whose last chunk
+ * filter_values leave out, has no such message to hand out. Broker 3.11, never below. */
 typedef void (*rstream_caught_up_cb)(rstream_consumer *consumer, uint64_t next_offset,
                                      void *user);
 

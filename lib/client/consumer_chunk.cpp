@@ -192,9 +192,11 @@ void stand_at(consumer *c, const chunk_header &header) {
   c->stats.next_offset = header.first_offset;
 }
 
-void tell_caught_up(consumer *c, const chunk_header &header, uint64_t committed) {
+// By what the broker told last, which may be more than it told with a chunk that waited.
+void tell_caught_up(consumer *c, const chunk_header &header) {
   c->stats.next_offset = header.first_offset + header.record_count;
-  bool caught_up = c->knows_committed && header.first_offset >= committed;
+  bool caught_up =
+      c->knows_committed && header.first_offset >= c->stats.committed_chunk_id;
   bool news = caught_up && !c->caught_up;
   c->caught_up = caught_up;
   if (news && c->options.on_caught_up && !c->closing)
@@ -209,7 +211,6 @@ bool waits(const consumer *c) { return c->flow.paused || !list_empty(c->waiting)
 bool hand_out_waiting(consumer *c, rstream_chunk *chunk) {
   list_remove(chunk->node);
   chunk_header header = chunk->header;
-  uint64_t committed = chunk->committed_offset;
   stand_at(c, header);
   if (c->options.on_chunk) {
     tell_chunk(c, chunk);
@@ -221,7 +222,7 @@ bool hand_out_waiting(consumer *c, rstream_chunk *chunk) {
     list_push_front(c->waiting, chunk->node);
     return false;
   }
-  tell_caught_up(c, header, committed);
+  tell_caught_up(c, header);
   return true;
 }
 
@@ -304,7 +305,7 @@ bool hand_out(consumer *c, const wire::deliver &frame, slab *owner,
   if (!c->options.on_chunk && !must_wait) {
     if (deliver_messages(c, header, entries)) {
       flow_finished(c);
-      tell_caught_up(c, header, frame.committed_chunk_id);
+      tell_caught_up(c, header);
       return true;
     }
     if (c->closing) return true;
@@ -318,7 +319,7 @@ bool hand_out(consumer *c, const wire::deliver &frame, slab *owner,
   }
   // The application may open and close while it is called; the consumer itself stays.
   tell_chunk(c, chunk);
-  tell_caught_up(c, header, frame.committed_chunk_id);
+  tell_caught_up(c, header);
   return true;
 }
 

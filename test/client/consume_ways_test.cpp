@@ -734,6 +734,7 @@ TEST_F(consume_ways, catching_up_is_told_each_time) {
   ASSERT_EQ(rstream_consumer_resume(c), 0);
   ASSERT_TRUE(run_until([&] { return stats_of(c).next_offset == 6; }));
   EXPECT_EQ(stats_of(c).messages_behind, 0u);
+  EXPECT_EQ(seen.events, "0 1 2 =3 3 4 5 =6 ");
 }
 
 TEST_F(consume_ways, how_far_it_is_behind_counts_from_the_chunk_at_hand) {

@@ -17,6 +17,19 @@ void on_log(rstream_log_level level, const char *text, void *user) {
   if (t->log.size() > log_lines_kept) t->log.pop_front();
 }
 
+// What the broker called itself when it was connected to.
+int release_in(const std::deque<std::string> &log) {
+  int major = 0;
+  int minor = 0;
+  for (const std::string &line : log) {
+    size_t at = line.find("RabbitMQ ");
+    if (at != std::string::npos &&
+        sscanf(line.c_str() + at, "RabbitMQ %d.%d", &major, &minor) == 2)
+      break;
+  }
+  return major * 100 + minor;
+}
+
 std::string unique_name() {
   static int count = 0;
   const auto *test = testing::UnitTest::GetInstance()->current_test_info();
@@ -35,6 +48,8 @@ void broker_test::SetUp() {
   ASSERT_NE(env, nullptr);
   ASSERT_EQ(create_stream(name), 0);
   stream = name;
+  release = release_in(log);
+  ASSERT_GE(release, 400) << "the tests are made for brokers from 4.0 on";
 }
 
 void broker_test::TearDown() {

@@ -28,6 +28,7 @@ struct broker_test : testing::Test {
   rstream_env *env = nullptr;
   std::string name;    // of this test's connections
   std::string stream;  // created; deleted at the end
+  int release = 0;     // of the broker: 403 is 4.3
   std::deque<std::string> log;
   std::vector<rstream_env *> open_envs;
 

@@ -24,8 +24,10 @@ struct alignas(std::max_align_t) header {
 counting_allocator *of(void *user) { return static_cast<counting_allocator *>(user); }
 
 void count_in(counting_allocator *a, size_t bytes) {
-  a->bytes += bytes;
+  size_t now = a->bytes += bytes;
   a->blocks++;
+  size_t most = a->most_bytes;
+  while (now > most && !a->most_bytes.compare_exchange_weak(most, now)) continue;
 }
 
 void count_out(counting_allocator *a, size_t bytes) {

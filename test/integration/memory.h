@@ -16,6 +16,7 @@ struct counting_allocator {
   std::atomic<size_t> bytes{0};
   std::atomic<size_t> blocks{0};
   std::atomic<uint64_t> calls{0};
+  std::atomic<size_t> most_bytes{0};  // at a time; a test may set it back
 
   rstream_allocator functions();
 };

@@ -1,34 +1,12 @@
 // What the broker keeps for names: stored offsets of consumers, publishing ids of
 // producers.
-#include "fixture.h"
+#include "consuming.h"
 
 using namespace rstream::test;
 
 namespace {
 
-struct stored_offset : broker_test {
-  value_reply query(const char *reference) {
-    return ask<value_reply>([&](auto *r) {
-      return rstream_query_offset(env, reference, stream.c_str(), value_reply::on, r);
-    });
-  }
-  int store(const char *reference, uint64_t offset) {
-    return ask<result_reply>([&](auto *r) {
-             return rstream_store_offset(env, reference, stream.c_str(), offset,
-                                         result_reply::on, r);
-           })
-        .status;
-  }
-  // A store is never answered, and takes its way through the stream.
-  void wait_stored(const char *reference, uint64_t offset) {
-    value_reply reply;
-    for (int i = 0; i < 1000; i++) {
-      reply = query(reference);
-      if (reply.status == 0 && reply.value == offset) return;
-    }
-    FAIL() << reply.status << ", " << reply.value << " instead of " << offset;
-  }
-};
+using stored_offset = consuming;
 
 struct named_producer : broker_test {
   uint64_t sequence(const char *reference) {

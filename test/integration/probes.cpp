@@ -102,6 +102,27 @@ void on_chunk(rstream_consumer *handle, rstream_chunk *chunk, void *user) {
   while (const rstream_message_view *message = rstream_chunk_next(chunk)) c->saw(message);
 }
 
+rstream_update_reply on_update(rstream_consumer *, int active, void *user) {
+  auto *c = static_cast<consumer_probe *>(user);
+  EXPECT_EQ(c->closed, 0) << "asked after the close callback";
+  c->updates += active ? '+' : '-';
+  return c->on_update ? c->on_update(active) : RSTREAM_UPDATE_DEFAULT;
+}
+
+void on_caught_up(rstream_consumer *, uint64_t next_offset, void *user) {
+  auto *c = static_cast<consumer_probe *>(user);
+  c->caught_up.push_back(next_offset);
+  if (c->on_caught_up) c->on_caught_up(next_offset);
+}
+
+void on_chunk_error(rstream_consumer *, const rstream_chunk_error *e, void *user) {
+  auto *c = static_cast<consumer_probe *>(user);
+  c->bad_chunks += std::to_string(e->status) + '@' + std::to_string(e->first_offset) +
+                   '+' + std::to_string(e->message_count) + '>' +
+                   std::to_string(e->action) + ' ';
+  if (c->on_chunk_error) c->on_chunk_error(e);
+}
+
 }  // namespace
 
 fixed_body body_of(uint64_t number) {
@@ -122,6 +143,13 @@ rstream_message message_of(std::string_view body) {
 
 std::string text_of(const rstream_message_view *message) {
   return {reinterpret_cast<const char *>(message->body), message->body_size};
+}
+
+uint64_t number_of(const rstream_message_view *message) {
+  std::string text = text_of(message);
+  unsigned long long number = 0;
+  EXPECT_EQ(sscanf(text.c_str(), "message %llu", &number), 1) << text;
+  return number;
 }
 
 void probes_forget(rstream_env *env) {
@@ -146,6 +174,9 @@ void drop_hooks() {
   for (consumer_probe *c : consumers) {
     c->on_message = nullptr;
     c->on_chunk = nullptr;
+    c->on_update = nullptr;
+    c->on_caught_up = nullptr;
+    c->on_chunk_error = nullptr;
     c->on_state = nullptr;
     c->on_closed = nullptr;
   }
@@ -268,6 +299,9 @@ int consumer_probe::open(
     o.on_chunk = test::on_chunk;
   }
   o.on_state = test::on_state<consumer_probe, rstream_consumer>;
+  if (on_update) o.on_update = test::on_update;
+  o.on_caught_up = test::on_caught_up;
+  o.on_chunk_error = test::on_chunk_error;
   o.user = this;
   if (settings) settings(o);
   env = e;
@@ -301,6 +335,7 @@ void consumer_probe::saw(const rstream_message_view *message) {
   messages++;
   last_offset = message->offset;
   if (keep_bodies) bodies.push_back(text_of(message));
+  if (keep_numbers) numbers.push_back(number_of(message));
   if (!numbered) return;
   fixed_body expected = body_of(message->offset);
   if (text_of(message) != std::string(expected.bytes, expected.size)) wrong_bodies++;

@@ -24,6 +24,8 @@ fixed_body body_of(uint64_t number);
 // A message of that body, which is borrowed.
 rstream_message message_of(std::string_view body);
 std::string text_of(const rstream_message_view *message);
+// 42 of "message 42".
+uint64_t number_of(const rstream_message_view *message);
 
 struct producer_probe {
   rstream_env *env = nullptr;
@@ -83,6 +85,8 @@ struct consumer_probe {
   uint64_t last_offset = 0;
   bool keep_bodies = false;
   std::vector<std::string> bodies;
+  bool keep_numbers = false;
+  std::vector<uint64_t> numbers;  // of bodies made by body_of()
   std::vector<rstream_chunk_info> infos;
   bool numbered = false;  // bodies are body_of(offset): checked
   uint64_t wrong_bodies = 0;
@@ -93,8 +97,15 @@ struct consumer_probe {
   int closed = 0;
   int close_status = 1;
 
+  std::string updates;              // "+-": asked where to begin, told to stop
+  std::vector<uint64_t> caught_up;  // the offsets told with it
+  std::string bad_chunks;           // "status@first offset+messages>action ", each
+
   std::function<void(const rstream_message_view *)> on_message;
-  std::function<void(rstream_chunk *)> on_chunk;  // instead of iterating
+  std::function<void(rstream_chunk *)> on_chunk;               // instead of iterating
+  std::function<rstream_update_reply(bool active)> on_update;  // set it before opening
+  std::function<void(uint64_t)> on_caught_up;
+  std::function<void(const rstream_chunk_error *)> on_chunk_error;
   std::function<void(const rstream_state *)> on_state;
   std::function<void()> on_closed;
 
