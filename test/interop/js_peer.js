@@ -2,6 +2,7 @@
 //
 //   js_peer.js publish URI STREAM plain|none|gzip < manifest
 //   js_peer.js consume URI STREAM COUNT           > manifest
+//   js_peer.js group URI STREAM NAME COUNT DONE leave|stay > offsets, see group.py
 //
 // What it reads is told as JavaScript sees it: whatever number it was is a "number".
 "use strict";
@@ -160,8 +161,53 @@ async function consume(uri, stream, count) {
   await client.close();
 }
 
+// Where a new active one begins. The client calls this for the end of a turn as well, and does not tell which it is.
+async function behindStored(client, reference, stream) {
+  try {
+    return rabbit.Offset.offset((await client.queryOffset({ reference, stream })) + 1n);
+  } catch (error) {
+    if (!/code 19\b/.test(error.message)) throw error; // that is: nothing is stored
+    return rabbit.Offset.first();
+  }
+}
+
+// One member of a group of single active consumers.
+async function group(uri, stream, consumerRef, count, done, how) {
+  const client = await connect(uri);
+  const say = (line) => fs.writeFileSync(1, line + "\n");
+  let read = 0;
+  let last;
+  let reached;
+  const all = new Promise((resolve) => (reached = resolve));
+  const onMessage = async (message) => {
+    if (read === Number(count)) return;
+    say(message.offset);
+    if (++read === Number(done)) last = message.offset;
+    if (read === Number(count)) reached();
+  };
+  const consumer = await client.declareConsumer(
+    {
+      stream,
+      consumerRef,
+      singleActive: true,
+      offset: rabbit.Offset.first(),
+      consumerUpdateListener: (reference, name) => behindStored(client, reference, name),
+    },
+    onMessage
+  );
+  say("joined");
+  await all;
+  await consumer.storeOffset(last); // all it read, unless it stays
+  if (how === "stay") {
+    say("stored " + (await consumer.queryOffset()));
+    await new Promise(() => setInterval(quiet, 1e6)); // until it is killed
+  }
+  await client.closeConsumer(consumer.extendedId);
+  await client.close();
+}
+
 const [verb, ...rest] = process.argv.slice(2);
-const run = { publish, consume }[verb];
+const run = { publish, consume, group }[verb];
 run(...rest).then(
   () => process.exit(0),
   (error) => {

@@ -4,6 +4,7 @@
 //   rstream-interop create|delete URI STREAM
 //   rstream-interop publish URI STREAM raw|amqp plain|none|gzip < manifest
 //   rstream-interop consume URI STREAM COUNT raw|amqp           > manifest
+//   rstream-interop group URI STREAM NAME COUNT DONE leave|stay > offsets
 //
 // raw: the body is the message as it is stored, byte for byte.
 
@@ -23,9 +24,13 @@ int main(int argc, char **argv) {
     interop::publish(argv[2], argv[3], argv[4], argv[5]);
   } else if (argc == 6 && strcmp(verb, "consume") == 0) {
     interop::consume(argv[2], argv[3], strtoull(argv[4], nullptr, 10), argv[5]);
+  } else if (argc == 8 && strcmp(verb, "group") == 0) {
+    interop::take_turn(argv[2], argv[3], argv[4],
+                       {strtoull(argv[5], nullptr, 10), strtoull(argv[6], nullptr, 10),
+                        strcmp(argv[7], "stay") == 0});
   } else {
-    fprintf(stderr,
-            "usage: rstream-interop create|delete|publish|consume URI STREAM ...\n");
+    fputs("usage: rstream-interop create|delete|publish|consume|group URI STREAM ...\n",
+          stderr);
     return 2;
   }
   return 0;

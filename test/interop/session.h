@@ -31,4 +31,15 @@ void publish(const char *uri, const char *stream, const char *codec, const char 
 // Prints the manifest of the first `count` messages.
 void consume(const char *uri, const char *stream, size_t count, const char *codec);
 
+// As one of a group of single active consumers.
+struct group_turn {
+  uint64_t count;  // messages to read
+  uint64_t done;   // of those, what is stored by hand; means something to who stays
+  bool stays;      // until it is killed, else leaves
+};
+
+// Prints "joined" and the offsets it reads. Who stays then prints what is stored.
+void take_turn(const char *uri, const char *stream, const char *name,
+               const group_turn &turn);
+
 }  // namespace interop
