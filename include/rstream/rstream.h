@@ -12,6 +12,7 @@
 #include "rstream/producer.h"
 #include "rstream/state.h"
 #include "rstream/stream.h"
+#include "rstream/super_producer.h"
 #include "rstream/super_stream.h"
 #include "rstream/tls.h"
 #include "rstream/version.h"

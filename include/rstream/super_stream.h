@@ -4,12 +4,14 @@
  * the super stream by binding keys and kept by the broker in an order of their own, by
  * which hash routing goes.
  *
- * The first part of this header creates super streams and asks about them: requests to
- * the broker that return at once, with the rules of stream.h for callbacks, errors, names
- * and options. All since 0.1.0. */
+ * This header creates super streams and asks about them: requests to the broker that
+ * return at once, with the rules of stream.h for callbacks, errors, names and options.
+ * Publishing to all partitions is in super_producer.h, reading them in super_consumer.h.
+ * All since 0.1.0. */
 #ifndef RSTREAM_SUPER_STREAM_H
 #define RSTREAM_SUPER_STREAM_H
 
+#include "rstream/state.h"
 #include "rstream/stream.h"
 
 #ifdef __cplusplus
@@ -72,6 +74,26 @@ RSTREAM_EXPORT int rstream_super_stream_route(rstream_env *env, const char *name
                                               size_t routing_key_size,
                                               rstream_partitions_cb on_result,
                                               void *user);
+
+/* What super producers and super consumers tell about a partition. */
+typedef enum rstream_partition_change {
+  RSTREAM_PARTITION_ADDED = 1,   /* the super stream has it: found when opening, or new */
+  RSTREAM_PARTITION_REMOVED = 2, /* the super stream does not have it any more */
+  RSTREAM_PARTITION_STATE = 3    /* the producer or consumer on it changed its state */
+} rstream_partition_change;
+
+/* Borrowed, with all its texts, until the callback returns. */
+typedef struct rstream_partition_event {
+  size_t struct_size; /* size of what the library filled */
+  rstream_partition_change change;
+  rstream_handle_state state; /* for STATE: the new one, as in rstream_state. CLOSED: it
+                                 ended by itself. That leaves all others as they are; it
+                                 is opened anew when the super stream still has the
+                                 partition by the next look at it */
+  int reason;                 /* 0, or why: an error code */
+  const char *text;           /* the reason in words, never NULL */
+  const char *partition;      /* its name */
+} rstream_partition_event;
 
 #ifdef __cplusplus
 }

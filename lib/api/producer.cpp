@@ -1,6 +1,7 @@
 #include "rstream/producer.h"
 
 #include "api/checks.h"
+#include "api/handle_options.h"
 #include "api/options.h"
 #include "client/producer.h"
 
@@ -40,8 +41,7 @@ int check_sub_entries(env *e, const rstream_producer_options &o) {
 }
 
 int check_options(env *e, const rstream_producer_options &o) {
-  int rc = check_name(e, "the stream's name", o.stream);
-  if (rc == 0) rc = check_optional_name(e, "the producer's name", o.name);
+  int rc = check_optional_name(e, "the producer's name", o.name);
   if (rc == 0) {
     rc = check_range(e, "max_messages_in_flight", o.max_messages_in_flight, 1,
                      most_messages_in_flight);
@@ -86,21 +86,25 @@ void rstream_message_init_sized(rstream_message *message, size_t size) {
   sized_init(message, size);
 }
 
+int rstream::producer_options_read(env *e, const rstream_producer_options *from,
+                                   rstream_producer_options &o) {
+  rstream_producer_options_init(&o);
+  if (!sized_read(o, from))
+    return env_error(e, RSTREAM_EINVAL,
+                     "the options are missing or were not initialised");
+  set_defaults(o);
+  return check_options(e, o);
+}
+
 int rstream_producer_open(rstream_producer **out, rstream_env *e,
                           const rstream_producer_options *options) {
   if (!out) return RSTREAM_EINVAL;
   *out = nullptr;
   if (!e) return RSTREAM_EINVAL;
-  int rc = check_open(e);
-  if (rc < 0) return rc;
   rstream_producer_options o;
-  rstream_producer_options_init(&o);
-  if (!sized_read(o, options)) {
-    return env_error(e, RSTREAM_EINVAL,
-                     "the options are missing or were not initialised");
-  }
-  set_defaults(o);
-  rc = check_options(e, o);
+  int rc = check_open(e);
+  if (rc == 0) rc = producer_options_read(e, options, o);
+  if (rc == 0) rc = check_name(e, "the stream's name", o.stream);
   return rc < 0 ? rc : producer_open(out, e, o);
 }
 

@@ -6,6 +6,7 @@
 
 #include "client/consumer.h"
 #include "client/producer.h"
+#include "client/super_producer.h"
 #include "client/uri.h"
 #include "net/net_errors.h"
 
@@ -143,7 +144,7 @@ bool everything_closed(const env *e) {
 void on_close_task(net_task *task) {
   env *e = RSTREAM_OWNER(task, env, close_task);
   if (e->state == env_state::closing_handles && e->producer_count == 0 &&
-      e->consumer_count == 0) {
+      e->consumer_count == 0 && list_empty(e->super_producers)) {
     close_connections(e);
   }
   if (e->state == env_state::closing_connections && everything_closed(e)) {
@@ -152,10 +153,23 @@ void on_close_task(net_task *task) {
   }
 }
 
+void close_super_handles(env *e) {
+  for (list_node *n = e->super_producers.next; n != &e->super_producers; n = n->next) {
+    super_producer *s = RSTREAM_OWNER(n, super_producer, node);
+    int rc = s->closing
+                 ? 0
+                 : super_producer_close(s, s->producer_options.close_timeout_ms, nullptr);
+    (void)rc;
+  }
+}
+
 void close_handles(env *e) {
+  close_super_handles(e);
   for (list_node *n = e->producers.next; n != &e->producers; n = n->next) {
     producer *p = RSTREAM_OWNER(n, producer, node);
-    int rc = p->closing ? 0 : producer_close(p, p->options.close_timeout_ms, nullptr);
+    // Those of partitions are closed by their super producer, when it has drained.
+    bool others = p->closing || p->copy_outcome;
+    int rc = others ? 0 : producer_close(p, p->options.close_timeout_ms, nullptr);
     (void)rc;  // those that are closing go on as they were told
   }
   for (list_node *n = e->consumers.next; n != &e->consumers; n = n->next) {

@@ -58,6 +58,8 @@ struct rstream_env {
 
   rstream::list producers;
   rstream::list consumers;
+  rstream::list super_producers;
+  rstream::list super_consumers;
   // Producers that found it used up; apart those that have nothing in flight themselves,
   // and so nothing that could come back but from others.
   rstream::list budget_waiters;

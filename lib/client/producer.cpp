@@ -272,7 +272,13 @@ bool name_is_taken(const env *e, const char *name, const char *stream) {
   return false;
 }
 
-void init(producer *p) {
+void init(producer *p, const producer_role *role) {
+  if (role) {
+    p->next_id = p->first_given = role->first_id;
+    p->messages_settled = role->first_id - 1;
+    p->id_base = 1 - role->first_id;  // publishing ids begin at 1 all the same
+    p->copy_outcome = role->copy_outcome;
+  }
   p->lookup.env = p->env;
   p->lookup.stream = p->member.stream = p->stream;
   p->lookup.choice = node_choice::leader;
@@ -293,7 +299,8 @@ const char *producer_phase_name(producer_phase phase) {
   return phase_names[static_cast<int>(phase)];
 }
 
-int producer_open(producer **out, env *e, const rstream_producer_options &options) {
+int producer_open(producer **out, env *e, const rstream_producer_options &options,
+                  const producer_role *role) {
   if (options.name && name_is_taken(e, options.name, options.stream)) {
     return env_error(e, RSTREAM_EBUSY, "a producer named %s is open on stream %s",
                      options.name, options.stream);
@@ -309,7 +316,7 @@ int producer_open(producer **out, env *e, const rstream_producer_options &option
   if (rc == 0) {
     p->options.stream = p->stream;
     p->options.name = p->name;
-    init(p);
+    init(p, role);
     // Before anything is logged, as the log callback may close the environment.
     list_push_back(e->producers, p->node);
     e->producer_count++;

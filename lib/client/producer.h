@@ -126,6 +126,11 @@ struct rstream_producer {
   uint64_t first_given = 1;
   uint64_t last_given = 0;
 
+  // Of a super producer's partition: what copies of its messages have as on_outcome,
+  // which gets this handle. The application's own get none, as it has never seen it.
+  rstream_outcome_cb copy_outcome = nullptr;
+  bool encoded = false;  // the message being sent has the form in which it is stored
+
   uint64_t stored_sequence = 0;  // found at the broker when opening
   uint64_t serial = 0;           // tells it from others that had its address
   uint64_t messages_confirmed = 0;
@@ -142,13 +147,25 @@ inline producer *producer_of(member &m) {
   return RSTREAM_OWNER(&m, rstream_producer, member);
 }
 
-// `options` are complete and checked; texts are borrowed.
+// What makes it the producer of a partition.
+struct producer_role {
+  uint64_t first_id;  // message ids begin here
+  rstream_outcome_cb copy_outcome;
+};
+
+// `options` are complete and checked; texts are borrowed. Without a role it is the
+// application's own.
 [[nodiscard]] int producer_open(producer **p, rstream_env *env,
-                                const rstream_producer_options &options);
+                                const rstream_producer_options &options,
+                                const producer_role *role = nullptr);
 // Any message, the general case: see producer_send_bare() for the usual one.
 // `message` is complete and checked but for what depends on this producer.
 [[nodiscard]] int producer_send(producer *p, const rstream_message &message,
                                 uint64_t *id);
+// One that was encoded before, its body is what is to be stored, and its filter value is
+// known.
+[[nodiscard]] int producer_send_encoded(producer *p, const rstream_message &message,
+                                        uint64_t *id);
 // All of them as one entry.
 [[nodiscard]] int producer_send_sub_entry(producer *p, const message_array &messages,
                                           uint8_t compression, uint64_t *first_id);
@@ -161,6 +178,9 @@ void producer_move_limit(producer *p);
 [[nodiscard]] int producer_close(producer *p, uint32_t timeout_ms,
                                  rstream_producer_closed_cb on_closed);
 rstream_handle_state producer_state(const producer *p);
+
+// Every message before this one has its outcome.
+uint64_t producer_first_waiting(const producer *p);
 
 inline uint64_t producer_in_flight(const producer *p) {
   return p->next_id - 1 - p->messages_settled;

@@ -18,7 +18,6 @@ constexpr uint32_t sub_entry_largest_slab_bytes = 1u << 20;
 // Frames waiting for outcomes, finished ones behind an unfinished one included. Reached
 // only when a broker confirms a million frames but not an earlier one.
 constexpr uint32_t max_batches = 1u << 20;
-constexpr uint32_t memory_retry_ms = 10;
 
 // The bits behind a frame are set aside for so many messages at a time.
 constexpr uint32_t bits_per_step = 64;
@@ -124,12 +123,6 @@ void begin_frame(producer *p, batch *b, frame_kind kind) {
   } else if (!p->linger_timer.active) {
     net_timer_start(*p->env->world, p->linger_timer, p->options.linger_ms);
   }
-}
-
-// Nothing before this message can still get an outcome.
-uint64_t first_id_waiting(const producer *p) {
-  if (!p->batches.empty()) return p->batches.front()->first_id;
-  return p->open_batch ? p->open_batch->first_id : p->next_id;
 }
 
 void drop_open_batch(producer *p) {
@@ -288,6 +281,11 @@ void producer_release_batch(producer *p, batch *b) {
   object_recycle(p->env->batches, b);
 }
 
+uint64_t producer_first_waiting(const producer *p) {
+  if (!p->batches.empty()) return p->batches.front()->first_id;
+  return p->open_batch ? p->open_batch->first_id : p->next_id;
+}
+
 void producer_drop_settled(producer *p) {
   uint32_t dropped = 0;
   for (; !p->batches.empty() && p->batches.front()->left == 0; dropped++) {
@@ -296,7 +294,7 @@ void producer_drop_settled(producer *p) {
   }
   p->hint = p->hint > dropped ? p->hint - dropped : 0;
   if (p->unsent > p->batches.count) p->unsent = p->batches.count;
-  uint64_t first_waiting = first_id_waiting(p);
+  uint64_t first_waiting = producer_first_waiting(p);
   for (; !p->given_ids.empty() && p->first_given < first_waiting; p->first_given++)
     ring_pop_front(p->given_ids);
 }

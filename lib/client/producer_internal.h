@@ -2,9 +2,13 @@
 
 // Private to the files producer_*.cpp.
 
+#include "client/env.h"
 #include "client/producer.h"
 
 namespace rstream {
+
+// How long to wait for memory before the next attempt.
+constexpr uint32_t memory_retry_ms = 10;
 
 // ---- producer_frame.cpp: the frame being filled, sealed frames, their way out
 
@@ -51,7 +55,9 @@ struct content {
   bool amqp = false;
   size_t bytes = 0;
 };
-// RSTREAM_EMSGSIZE, RSTREAM_EINVAL.
+// How it is to be stored, for frames of so many bytes. RSTREAM_EMSGSIZE.
+[[nodiscard]] int content_measure(env *e, rstream_codec codec, uint32_t frame_limit,
+                                  const rstream_message &m, content &c);
 [[nodiscard]] int content_of(producer *p, const rstream_message &m, content &c);
 uint8_t *content_write(uint8_t *to, const content &c);
 
@@ -60,6 +66,11 @@ bool producer_window_has_room(const producer *p, uint64_t bytes, uint32_t messag
 // that came before its own. RSTREAM_ECLOSED, RSTREAM_EINVAL.
 [[nodiscard]] int producer_check_message(producer *p, const rstream_message &m,
                                          uint64_t last_given);
+// The same for whoever accepts it, with these options.
+[[nodiscard]] int message_check(env *e, const rstream_producer_options &options,
+                                const rstream_message &m, uint64_t last_given);
+[[nodiscard]] int filter_check(env *e, const rstream_producer_options &options,
+                               std::string_view filter);
 // Its own or that of on_filter_value; without data() it has none. RSTREAM_EINVAL,
 // RSTREAM_ENOTSUP.
 [[nodiscard]] int producer_filter_of(producer *p, const rstream_message &m,

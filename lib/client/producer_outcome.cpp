@@ -93,7 +93,8 @@ void tell_completions(producer *p, int status, size_t count) {
     if (index == not_found || !p->completions[index].on_outcome) continue;
     completion c = p->completions[index];
     p->completions[index].on_outcome = nullptr;
-    c.on_outcome(p, producer_told_id(p, id), status, c.user);
+    bool shows = !p->copy_outcome || c.on_outcome == p->copy_outcome;
+    c.on_outcome(shows ? p : nullptr, producer_told_id(p, id), status, c.user);
   }
   while (!p->completions.empty() && !p->completions.front().on_outcome)
     ring_pop_front(p->completions);

@@ -10,10 +10,10 @@ namespace {
 
 constexpr size_t max_filter_bytes = INT16_MAX;  // the protocol's length of a string
 
-int refuse_size(producer *p, uint64_t bytes) {
-  return env_error(p->env, RSTREAM_EMSGSIZE,
+int refuse_size(env *e, uint64_t bytes, uint32_t frame_limit) {
+  return env_error(e, RSTREAM_EMSGSIZE,
                    "a message of %" PRIu64 " bytes does not fit a frame of %u bytes",
-                   bytes, p->frame_limit);
+                   bytes, frame_limit);
 }
 
 bool broker_filters(const producer *p) {
@@ -23,25 +23,22 @@ bool broker_filters(const producer *p) {
 }
 
 int check_filter(producer *p, std::string_view filter) {
-  env *e = p->env;
-  if (p->options.sub_entry_messages > 1)
-    return env_error(e, RSTREAM_EINVAL, "sub-entries can't have filter values");
-  if (filter.size() > max_filter_bytes)
-    return env_error(e, RSTREAM_EINVAL, "a filter value of %zu bytes, at most %zu",
-                     filter.size(), max_filter_bytes);
+  int rc = filter_check(p->env, p->options, filter);
+  if (rc < 0) return rc;
   if (!broker_filters(p))
-    return env_error(e, RSTREAM_ENOTSUP, "this broker has no filtering");
+    return env_error(p->env, RSTREAM_ENOTSUP, "this broker has no filtering");
   return 0;
 }
 
-int check_publishing_id(producer *p, uint64_t publishing_id, uint64_t last_given) {
-  if (!p->options.ids_given) {
+int check_publishing_id(env *e, bool ids_given, uint64_t publishing_id,
+                        uint64_t last_given) {
+  if (!ids_given) {
     if (publishing_id == 0) return 0;
-    return env_error(p->env, RSTREAM_EINVAL,
+    return env_error(e, RSTREAM_EINVAL,
                      "a publishing id is given, but the producer has no ids_given");
   }
   if (publishing_id > last_given) return 0;
-  return env_error(p->env, RSTREAM_EINVAL,
+  return env_error(e, RSTREAM_EINVAL,
                    "publishing id %" PRIu64 " is not above %" PRIu64 ", the last one",
                    publishing_id, last_given);
 }
@@ -117,7 +114,7 @@ int add_entry(producer *p, const rstream_message &m, std::string_view filter,
               const content &c, uint64_t *id) {
   frame_kind kind = kind_of_next(p, filter, c.bytes);
   uint64_t entry_bytes = overhead_of(kind, filter) + uint64_t{c.bytes};
-  if (!fits_frame(p, entry_bytes)) return refuse_size(p, c.bytes);
+  if (!fits_frame(p, entry_bytes)) return refuse_size(p->env, c.bytes, p->frame_limit);
   if (!producer_window_has_room(p, entry_bytes, 1)) return producer_window_is_full(p);
   if (fits_at_hand(p, filter, c.bytes)) {
     kind = kind_at_hand(p);
@@ -135,11 +132,12 @@ int add_entry(producer *p, const rstream_message &m, std::string_view filter,
 
 }  // namespace
 
-int content_of(producer *p, const rstream_message &m, content &c) {
+int content_measure(env *e, rstream_codec codec, uint32_t frame_limit,
+                    const rstream_message &m, content &c) {
   c.body = {static_cast<const uint8_t *>(m.body), m.body_size};
-  c.amqp = p->options.codec == RSTREAM_CODEC_AMQP;
+  c.amqp = codec == RSTREAM_CODEC_AMQP;
   c.sections = m.amqp;
-  if (m.body_size >= max_inline_body) return refuse_size(p, m.body_size);
+  if (m.body_size >= max_inline_body) return refuse_size(e, m.body_size, frame_limit);
   if (!m.amqp) {
     c.bytes = m.body_size + (c.amqp ? amqp_data_header_bytes(m.body_size) : 0);
     return 0;
@@ -147,7 +145,13 @@ int content_of(producer *p, const rstream_message &m, content &c) {
   wire::writer w = wire::counting_writer();
   amqp_encode(w, *m.amqp, c.body);
   c.bytes = w.written;
-  return w.failed || c.bytes >= max_inline_body ? refuse_size(p, c.bytes) : 0;
+  bool fits = !w.failed && c.bytes < max_inline_body;
+  return fits ? 0 : refuse_size(e, c.bytes, frame_limit);
+}
+
+int content_of(producer *p, const rstream_message &m, content &c) {
+  rstream_codec codec = p->encoded ? RSTREAM_CODEC_RAW : p->options.codec;
+  return content_measure(p->env, codec, p->frame_limit, m, c);
 }
 
 uint8_t *content_write(uint8_t *to, const content &c) {
@@ -180,7 +184,7 @@ int producer_window_is_full(producer *p) {
 int producer_filter_of(producer *p, const rstream_message &m, std::string_view &filter) {
   const char *value = m.filter_value;
   size_t bytes = m.filter_value_size;
-  if (!value && p->options.on_filter_value &&
+  if (!value && !p->encoded && p->options.on_filter_value &&
       !p->options.on_filter_value(&m, &value, &bytes, p->options.user)) {
     return 0;
   }
@@ -207,18 +211,31 @@ void producer_book(producer *p, const rstream_message &m) {
   }
 }
 
-int producer_check_message(producer *p, const rstream_message &m, uint64_t last_given) {
-  if (!p->accepting) return RSTREAM_ECLOSED;
+int filter_check(env *e, const rstream_producer_options &o, std::string_view filter) {
+  if (o.sub_entry_messages > 1)
+    return env_error(e, RSTREAM_EINVAL, "sub-entries can't have filter values");
+  if (filter.size() > max_filter_bytes)
+    return env_error(e, RSTREAM_EINVAL, "a filter value of %zu bytes, at most %zu",
+                     filter.size(), max_filter_bytes);
+  return 0;
+}
+
+int message_check(env *e, const rstream_producer_options &o, const rstream_message &m,
+                  uint64_t last_given) {
   if (!m.body && m.body_size)
-    return env_error(p->env, RSTREAM_EINVAL, "a message without its body");
+    return env_error(e, RSTREAM_EINVAL, "a message without its body");
   if (m.amqp) {
     const char *why = nullptr;
-    if (amqp_check(*m.amqp, &why) < 0)
-      return env_error(p->env, RSTREAM_EINVAL, "%s", why);
+    if (amqp_check(*m.amqp, &why) < 0) return env_error(e, RSTREAM_EINVAL, "%s", why);
     if (m.body_size && m.amqp->body_type != RSTREAM_AMQP_BODY_DATA)
-      return env_error(p->env, RSTREAM_EINVAL, "a body beside the one of the sections");
+      return env_error(e, RSTREAM_EINVAL, "a body beside the one of the sections");
   }
-  return check_publishing_id(p, m.publishing_id, last_given);
+  return check_publishing_id(e, o.ids_given, m.publishing_id, last_given);
+}
+
+int producer_check_message(producer *p, const rstream_message &m, uint64_t last_given) {
+  if (!p->accepting) return RSTREAM_ECLOSED;
+  return message_check(p->env, p->options, m, last_given);
 }
 
 int producer_send_elsewhere(producer *p, const void *body, size_t body_size,
@@ -244,6 +261,13 @@ int producer_send(producer *p, const rstream_message &m, uint64_t *id) {
   rc = content_of(p, m, c);
   if (rc < 0) return rc;
   return merges ? sub_entry_add(p, m, c, id) : add_entry(p, m, filter, c, id);
+}
+
+int producer_send_encoded(producer *p, const rstream_message &m, uint64_t *id) {
+  p->encoded = true;
+  int rc = producer_send(p, m, id);
+  p->encoded = false;
+  return rc;
 }
 
 }  // namespace rstream

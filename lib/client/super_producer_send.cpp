@@ -1,0 +1,147 @@
+// From a message to the producer of its partition.
+#include "client/producer_internal.h"
+#include "client/super_producer_internal.h"
+
+namespace rstream {
+
+namespace {
+
+constexpr size_t most_key_bytes = UINT16_MAX;
+constexpr size_t most_broker_key_bytes = 255;  // of Route
+
+size_t key_limit(const super_producer *s) {
+  bool asks = s->options.routing == RSTREAM_ROUTING_KEY && !s->options.on_route;
+  return asks ? most_broker_key_bytes : most_key_bytes;
+}
+
+// False when the message has no key: it has no route either.
+bool find_key(super_producer *s, const rstream_message &m, std::string_view &key) {
+  if (key.data()) return true;
+  const char *found = nullptr;
+  size_t bytes = 0;
+  if (!s->options.on_routing_key(&m, &found, &bytes, s->options.user)) return false;
+  key = {found ? found : "", found ? bytes : 0};
+  return true;
+}
+
+int check_key(super_producer *s, std::string_view key) {
+  if (key.size() <= key_limit(s)) return 0;
+  return env_error(s->env, RSTREAM_EINVAL, "a routing key of %zu bytes, at most %zu",
+                   key.size(), key_limit(s));
+}
+
+// Frames that linger have nothing to wait for when nothing more can be sent.
+void send_open_frames(super_producer *s) {
+  if (s->producer_options.linger_ms == 0) return;
+  super_each(s, [](super_partition *part) {
+    if (!part->link || part->leaving) return;
+    producer_seal(part->link);
+    producer_pump(part->link);
+  });
+}
+
+// Whether all that matters about a bare body is the hash of its key.
+bool sends_bare_bodies(const super_producer *s) {
+  const rstream_producer_options &o = s->producer_options;
+  return s->phase == super_phase::open && s->accepting && !s->first_waiting &&
+         s->count > 0 && !s->options.on_route &&
+         s->options.routing == RSTREAM_ROUTING_HASH && !o.ids_given && !o.on_filter_value;
+}
+
+// How much may be sent until somebody has to look again.
+bool find_room(super_producer *s, size_t body_bytes) {
+  uint64_t messages = super_in_flight(s);
+  uint64_t bytes = super_bytes_in_flight(s);
+  const rstream_producer_options &o = s->producer_options;
+  bool room =
+      messages == 0 || (messages < o.max_messages_in_flight &&
+                        bytes + body_bytes + bare_overhead <= o.max_bytes_in_flight);
+  s->messages_left = 0;
+  if (!room) {
+    s->window_full = true;
+    send_open_frames(s);
+    return false;
+  }
+  if (messages < o.max_messages_in_flight && bytes < o.max_bytes_in_flight) {
+    s->messages_left = o.max_messages_in_flight - messages;
+    s->bytes_left = o.max_bytes_in_flight - bytes;
+  }
+  return true;
+}
+
+// One partition, whose order nothing that waits can disturb.
+bool goes_straight(const super_producer *s, const route_answer &route) {
+  return route.verdict == route_verdict::found && route.count == 1 && !s->first_waiting &&
+         !route.one->reason && !route.one->leaving;
+}
+
+int send_straight(super_producer *s, super_partition *part, const rstream_message &m,
+                  uint64_t *id) {
+  producer *link = nullptr;
+  int rc = super_link(part, &link);
+  if (rc < 0) return rc;
+  if (s->messages_left > 0) {
+    s->messages_left--;
+    uint64_t cost = m.body_size + bare_overhead;
+    s->bytes_left -= cost < s->bytes_left ? cost : s->bytes_left;
+  }
+  rc = producer_send(link, m, id);
+  if (rc == 0 && s->producer_options.ids_given) s->last_given = m.publishing_id;
+  return rc;
+}
+
+}  // namespace
+
+uint64_t super_in_flight(const super_producer *s) {
+  uint64_t messages = s->letters_out;
+  super_each(s, [&](const super_partition *part) {
+    if (part->link) messages += producer_in_flight(part->link);
+  });
+  return messages - s->copies_out;
+}
+
+uint64_t super_bytes_in_flight(const super_producer *s) {
+  uint64_t bytes = s->waiting_bytes;
+  super_each(s, [&](const super_partition *part) {
+    if (part->link) bytes += part->link->bytes_in_flight;
+  });
+  return bytes;
+}
+
+int super_send(super_producer *s, const rstream_message &m, std::string_view key,
+               uint64_t *id) {
+  if (!s->accepting) return RSTREAM_ECLOSED;
+  int rc = message_check(s->env, s->producer_options, m, s->last_given);
+  if (rc < 0) return rc;
+  bool has_key = find_key(s, m, key);
+  rc = has_key ? check_key(s, key) : 0;
+  if (rc < 0) return rc;
+  if (s->messages_left == 0 || m.body_size + bare_overhead > s->bytes_left) {
+    if (!find_room(s, m.body_size)) return RSTREAM_EAGAIN;
+  }
+  if (!s->straight) s->straight = sends_bare_bodies(s);
+  route_answer route;
+  route.verdict = route_verdict::found;  // of a message without a key: none
+  if (has_key) route = super_route(s, key);
+  if (goes_straight(s, route)) return send_straight(s, route.one, m, id);
+  return letter_post(s, m, key, has_key, route, id);
+}
+
+int super_send_body(super_producer *s, const void *body, size_t body_size,
+                    std::string_view key, uint64_t *id) {
+  rstream_message m{};
+  m.struct_size = sizeof m;
+  m.body = body;
+  m.body_size = body_size;
+  return super_send(s, m, key, id);
+}
+
+void super_deliver(super_producer *s) {
+  if (s->delivering) return;
+  s->delivering = true;
+  while (s->first_waiting && letter_deliver(s->first_waiting)) {
+  }
+  s->delivering = false;
+}
+
+}  // namespace rstream
