@@ -275,7 +275,7 @@ constexpr int title_width = 20;
 
 void print_row(const char *name, const char *value, const char *help) {
   char title[32];
-  snprintf(title, sizeof title, "%s %s", name, value);
+  snprintf(title, sizeof title, "%s%s%s", name, *value == 0 ? "" : " ", value);
   if (strlen(title) > title_width) {  // has a line of its own
     printf("  %s\n", title);
     title[0] = 0;
