@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rstream/auth.h"
 #include "rstream/error.h"
 #include "rstream/tls.h"
 
@@ -64,7 +65,7 @@ typedef struct rstream_env_options {
   const char *host;     /* default: of the URI */
   uint16_t port;        /* default: of the URI, else 5552, with TLS 5551 */
   const char *username; /* default: of the URI, else "guest" */
-  const char *password; /* default: of the URI, else "guest" */
+  const char *password; /* default: of the URI, else "guest"; at most 7168 bytes */
   const char *vhost;    /* default: of the URI, else "/" */
 
   /* Shown by the broker's management as the connection's name, with a suffix telling what
@@ -111,6 +112,13 @@ typedef struct rstream_env_options {
    * the URI says rabbitmq-stream+tls://, else no TLS. Given, it asks for TLS by itself,
    * and goes with a URI that says so or with none. */
   const rstream_tls_options *tls;
+
+  rstream_auth auth;          /* default PLAIN; see auth.h */
+  const char *auth_mechanism; /* with RSTREAM_AUTH_CUSTOM: its name, at most 255 bytes */
+  rstream_credentials_cb
+      on_credentials;        /* with PLAIN: instead of username and password */
+  rstream_login_cb on_login; /* with RSTREAM_AUTH_CUSTOM: required */
+  void *auth_user;           /* passed to both */
 } rstream_env_options;
 
 /* Sets every member to its default and struct_size to the caller's own sizeof, which lets
@@ -177,6 +185,28 @@ RSTREAM_EXPORT void *rstream_env_user(const rstream_env *env);
  * Errors: RSTREAM_EINVAL, RSTREAM_ENOMEM, RSTREAM_ECLOSED. Since 0.1.0. */
 typedef void (*rstream_post_cb)(rstream_env *env, void *arg);
 RSTREAM_EXPORT int rstream_env_post(rstream_env *env, rstream_post_cb fn, void *arg);
+
+/* A secret was taken up, or not: status 0, or why the first connection that could not log
+ * in again could not, in `text`, too, which is borrowed until the callback returns. */
+typedef void (*rstream_secret_cb)(rstream_env *env, int status, const char *text,
+                                  void *user);
+
+/* Logs in anew, with another password or token, before the old one expires.
+ *
+ * `secret`: from now on the password for PLAIN; copied; at most 7168 bytes. With a
+ * callback of auth.h it must be NULL: that is asked again. Connections that come later
+ * use the new secret; each connection that is logged in now does so again, without being
+ * interrupted (brokers from 3.13 on; the user can't change). A broker that refuses the
+ * secret ends the connection. While a disk alarm is on, brokers may end it as well.
+ *
+ * `on_done`: comes when every connection has the new secret or is gone; may be NULL. With
+ * brokers before 3.13 its status is RSTREAM_ENOTSUP: their connections go on with the
+ * secret they have, and the next ones use the new one.
+ *
+ * Errors: RSTREAM_EINVAL (NULL without a callback, not NULL with one, too long, or the
+ * mechanism has no secret), RSTREAM_ENOMEM, RSTREAM_ECLOSED. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_env_update_secret(rstream_env *env, const char *secret,
+                                             rstream_secret_cb on_done, void *user);
 
 /* What the last call on this environment, or on anything opened through it, that returned
  * an error objected to: "consumer name is 300 bytes long, at most 255 are allowed". Empty

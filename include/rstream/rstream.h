@@ -5,6 +5,7 @@
 #define RSTREAM_H
 
 #include "rstream/amqp.h"
+#include "rstream/auth.h"
 #include "rstream/codec.h"
 #include "rstream/consumer.h"
 #include "rstream/env.h"

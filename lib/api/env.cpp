@@ -71,6 +71,7 @@ int check_numbers(const rstream_env_options &o) {
       {"max_consumers_per_connection", o.max_consumers_per_connection, 1,
        ids_per_connection},
       {"log_level", number_of(o.log_level), 0, RSTREAM_LOG_OFF},
+      {"auth", number_of(o.auth), 0, RSTREAM_AUTH_CUSTOM},
   };
   for (const auto &limit : limits) {
     int rc = check_number(o, limit.what, limit.value, limit.low, limit.high);
@@ -87,16 +88,32 @@ int check_texts(const rstream_env_options &o) {
                {"username", o.username},
                {"password", o.password},
                {"vhost", o.vhost},
-               {"connection_name", o.connection_name}};
+               {"connection_name", o.connection_name},
+               {"auth_mechanism", o.auth_mechanism}};
   for (const auto &t : texts) {
     // Passwords may be long: OAuth 2 tokens travel in them.
-    size_t limit = t.text == o.password ? 1024 : max_name_bytes;
+    size_t limit = t.text == o.password ? max_secret_bytes : max_name_bytes;
     size_t bytes = t.text ? strlen(t.text) : 0;
     if (bytes > limit) {
       return refuse(o, RSTREAM_EINVAL, "%s is %zu bytes long, at most %zu are allowed",
                     t.what, bytes, limit);
     }
   }
+  return 0;
+}
+
+int check_auth(const rstream_env_options &o) {
+  bool custom = o.auth == RSTREAM_AUTH_CUSTOM;
+  bool named = o.auth_mechanism && *o.auth_mechanism;
+  if (custom && (!named || !o.on_login))
+    return refuse(o, RSTREAM_EINVAL,
+                  "RSTREAM_AUTH_CUSTOM needs auth_mechanism and on_login");
+  if (!custom && (o.auth_mechanism || o.on_login))
+    return refuse(o, RSTREAM_EINVAL,
+                  "auth_mechanism and on_login are for RSTREAM_AUTH_CUSTOM");
+  if (o.on_credentials && (o.auth != RSTREAM_AUTH_PLAIN || o.password))
+    return refuse(o, RSTREAM_EINVAL,
+                  "on_credentials is for PLAIN, and stands for a password");
   return 0;
 }
 
@@ -170,6 +187,7 @@ int rstream::env_create_on(rstream_env **out, const net_source &source,
   set_defaults(o);
   int rc = check_numbers(o);
   if (rc == 0) rc = check_texts(o);
+  if (rc == 0) rc = check_auth(o);
   if (rc == 0) rc = read_tls(settings);
   if (rc == 0) rc = memory_of(o, settings.functions);
   return rc < 0 ? rc : env_create(out, settings);
@@ -185,6 +203,23 @@ int rstream_env_close(rstream_env *e, rstream_env_closed_cb on_closed, void *use
   if (e->state != env_state::open) return RSTREAM_ECLOSED;
   env_close(e, on_closed, user);
   return 0;
+}
+
+int rstream_env_update_secret(rstream_env *e, const char *secret,
+                              rstream_secret_cb on_done, void *user) {
+  if (!e) return RSTREAM_EINVAL;
+  int rc = check_open(e);
+  if (rc < 0) return rc;
+  bool asked = e->login.on_credentials || e->login.on_login;
+  if (!asked && e->login.auth != RSTREAM_AUTH_PLAIN)
+    return env_error(e, RSTREAM_EINVAL, "this mechanism of SASL has no secret");
+  if (asked == (secret != nullptr))
+    return env_error(e, RSTREAM_EINVAL, "a secret is either given or asked for");
+  if (secret && strlen(secret) > max_secret_bytes)
+    return env_error(e, RSTREAM_EINVAL, "the secret is longer than %zu bytes",
+                     max_secret_bytes);
+  rc = login_update(e, secret, on_done, user);
+  return rc < 0 ? env_error(e, rc, "out of memory") : 0;
 }
 
 int rstream_env_run(rstream_env *e, int timeout_ms) {

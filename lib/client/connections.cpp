@@ -70,6 +70,7 @@ void on_closed(conn *c, int reason, const char *text) {
     tell_lost(s, *m, reason ? reason : RSTREAM_ECONNLOST, text);
   }
   memory_delete(env_memory(e), s);
+  login_progress(e);
   env_check_closing(e);
 }
 
@@ -127,9 +128,14 @@ void on_drained(conn *c) {
   }
 }
 
+void on_renewed(conn *c, int status, const char *text) {
+  login_renewed(shared_of(c)->env, status, text);
+}
+
 constexpr conn_events events = {on_ready,           on_closed,          on_confirm,
                                 on_publish_error,   on_deliver,         on_credit_error,
-                                on_metadata_update, on_consumer_update, on_drained};
+                                on_metadata_update, on_consumer_update, on_drained,
+                                on_renewed};
 
 void on_idle(net_timer *timer) {
   shared_conn *s = RSTREAM_OWNER(timer, shared_conn, idle_timer);

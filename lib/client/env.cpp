@@ -39,8 +39,6 @@ const char *pick(const char *option, const char *of_uri, const char *otherwise) 
 bool copy_texts(env *e, const rstream_env_options &o, const uri &u) {
   memory &mem = env_memory(e);
   const char *texts[] = {pick(o.host, u.host, default_host),
-                         pick(o.username, u.username, default_user),
-                         pick(o.password, u.password, default_user),
                          pick(o.vhost, u.vhost, default_vhost), o.connection_name};
   for (size_t i = 0; i < std::size(texts); i++) {
     e->texts[i] = memory_copy_text(mem, texts[i]);
@@ -49,11 +47,10 @@ bool copy_texts(env *e, const rstream_env_options &o, const uri &u) {
   e->host = e->texts[0];
   uint16_t otherwise = o.tls || u.tls ? default_tls_port : default_port;
   e->port = o.port ? o.port : u.port ? u.port : otherwise;
-  e->config.username = e->texts[1];
-  e->config.password = e->texts[2];
-  e->config.vhost = e->texts[3];
-  e->config.connection_name = e->texts[4];
-  return true;
+  e->config.vhost = e->texts[1];
+  e->config.connection_name = e->texts[2];
+  return login_init(e, o, pick(o.username, u.username, default_user),
+                    pick(o.password, u.password, default_user)) == 0;
 }
 
 void copy_numbers(env *e, const rstream_env_options &o) {
@@ -75,6 +72,7 @@ void free_env(env *e) {
   slab_pool *pool = e->pool;
   object_pool_release(mem, e->batches);
   object_pool_release(mem, e->chunks);
+  login_release(e);
   for (char *text : e->texts) memory_release(mem, text);
   if (e->compression) compression_set_unref(e->compression);
   tls_config_release(e->tls);
@@ -82,15 +80,13 @@ void free_env(env *e) {
   slab_pool_leave(pool);
 }
 
-// Passwords may be long: tokens travel in them.
 constexpr size_t max_part_bytes = 255;
-constexpr size_t max_password_bytes = 1024;
 
 bool uri_fits(const uri &u) {
   for (const char *part : {u.host, u.username, u.vhost}) {
     if (part && strlen(part) > max_part_bytes) return false;
   }
-  return !u.password || strlen(u.password) <= max_password_bytes;
+  return !u.password || strlen(u.password) <= max_secret_bytes;
 }
 
 int configure_tls(env *e, const rstream_env_options &o) {
@@ -138,7 +134,8 @@ void close_connections(env *e) {
 }
 
 bool everything_closed(const env *e) {
-  return connections_empty(e) && !e->locator.link && list_empty(e->locator.finished);
+  return connections_empty(e) && !e->locator.link && list_empty(e->locator.finished) &&
+         list_empty(e->login.updates);
 }
 
 void on_close_task(net_task *task) {
@@ -220,6 +217,7 @@ void env_close(env *e, rstream_env_closed_cb on_closed, void *user) {
   e->on_closed = on_closed;
   e->on_closed_user = user;
   locator_cancel_application(e);
+  login_cancel(e);
   close_handles(e);
   env_check_closing(e);
 }

@@ -5,6 +5,7 @@
 
 #include "client/connections.h"
 #include "client/locator.h"
+#include "client/login.h"
 #include "client/producer_batch.h"
 #include "codec/compression.h"
 #include "conn/conn.h"
@@ -40,7 +41,7 @@ struct rstream_env {
 
   rstream::conn_config config = {};  // its texts live in `texts`
   rstream::tls_config *tls = nullptr;
-  char *texts[5] = {};
+  char *texts[4] = {};
   char *host = nullptr;
   uint16_t port = 0;
   uint32_t max_producers_per_connection = 0;
@@ -52,6 +53,7 @@ struct rstream_env {
   void *on_closed_user = nullptr;
   rstream::net_task close_task;  // looks how far closing got
 
+  rstream::login_settings login;
   rstream::locator locator;
   rstream::connections connections;
   rstream::conn_counters counters;

@@ -106,6 +106,7 @@ void on_closed(conn *c, int reason, const char *text) {
   env *e = static_cast<env *>(c->owner);
   e->locator.link = nullptr;
   if (reason) e->connections_lost++;
+  login_progress(e);
   list waiting;
   list_take_all(waiting, e->locator.waiting);
   while (!list_empty(waiting)) {
@@ -124,6 +125,10 @@ void ignore_deliver(conn *c, const wire::deliver &, slab *) {
   c->counters->frames_ignored++;
 }
 
+void on_renewed(conn *c, int status, const char *text) {
+  login_renewed(static_cast<env *>(c->owner), status, text);
+}
+
 constexpr conn_events events = {on_ready,
                                 on_closed,
                                 ignore<wire::publish_confirm>,
@@ -131,7 +136,9 @@ constexpr conn_events events = {on_ready,
                                 ignore_deliver,
                                 ignore<wire::credit_error>,
                                 ignore<wire::metadata_update>,
-                                ignore<wire::consumer_update>};
+                                ignore<wire::consumer_update>,
+                                nullptr,
+                                on_renewed};
 
 int connect(env *e) {
   locator &l = e->locator;

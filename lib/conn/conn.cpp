@@ -52,6 +52,7 @@ void finish(conn *c) {
   net_timer_stop(*c->world, c->state_timer);
   net_timer_stop(*c->world, c->heartbeat_timer);
   net_task_cancel(c->flush_task);
+  net_task_cancel(c->renewal_task);
   net_resolve_cancel(*c->world, c->resolving);
   if (c->link) transport_close(c->link);
   c->link = nullptr;

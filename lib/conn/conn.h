@@ -42,10 +42,27 @@ enum class conn_state : uint8_t {
 
 const char *conn_state_name(conn_state state);
 
+// One step of a login.
+struct conn_login {
+  const char *host;
+  uint16_t port;
+  bool renewal;           // of a connection that is ready
+  uint32_t step;          // 0, then one more for each challenge
+  wire::bytes challenge;  // of the broker
+};
+
+// How to log in.
+struct conn_auth {
+  const char *mechanism;  // of SASL
+  // Writes what the client has to say. Bytes, or a negative code.
+  ptrdiff_t (*respond)(void *arg, const conn_login &login, std::span<uint8_t> to);
+  void *arg;
+};
+
 // What a connection is made with. Borrowed: must outlive the connection.
 struct conn_config {
-  const char *username;
-  const char *password;
+  conn_auth auth;
+  uint64_t secret;  // grows with each new one that `auth` has; see conn_renew_login()
   const char *vhost;
   const char *connection_name;
   uint32_t connect_timeout_ms;
@@ -92,6 +109,8 @@ struct conn_events {
   void (*on_consumer_update)(conn *c, const wire::consumer_update &frame);
   // conn_is_full() is not true any more. nullptr: not wanted.
   void (*on_drained)(conn *c) = nullptr;
+  // conn_renew_login() came to its end. nullptr: not wanted.
+  void (*on_renewed)(conn *c, int status, const char *text) = nullptr;
 };
 
 struct conn_counters {
@@ -133,6 +152,11 @@ struct conn {
   uint32_t next_correlation_id = 1;
   conn_request handshake;
 
+  conn_request renewal;  // a login when ready
+  net_task renewal_task;
+  uint32_t login_step = 0;
+  uint64_t login_secret = 0;  // config->secret when it logged in last
+
   // Negotiated or told by the broker.
   uint32_t frame_max = 0;  // of what we send; 0: no limit
   uint32_t heartbeat_s = 0;
@@ -155,6 +179,15 @@ struct conn {
 // Closes in order once ready, else at once. on_closed follows, never from inside this
 // call.
 void conn_close(conn *c);
+
+// config->secret has grown: logs in again, now or once ready, unless the login has yet to
+// begin. on_renewed follows, never from inside this call, unless the connection ends.
+void conn_renew_login(conn *c);
+// Whether nothing more comes of the secrets up to this one.
+inline bool conn_has_secret(const conn *c, uint64_t secret) {
+  return c->state < conn_state::sasl || c->state >= conn_state::closing ||
+         (c->login_secret >= secret && !c->renewal.owner);
+}
 
 // Gives up at once, from inside callbacks of this connection too: requests are answered
 // with `reason`, then on_closed comes, from inside this call.

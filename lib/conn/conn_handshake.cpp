@@ -1,5 +1,5 @@
-// From the connected socket to the state ready: PeerProperties, SaslHandshake,
-// SaslAuthenticate, Tune, Open, ExchangeCommandVersions.
+// From the connected socket to the state ready: PeerProperties, SaslHandshake, the login,
+// Tune, Open, ExchangeCommandVersions.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,16 +19,6 @@ void copy_text(char *to, size_t size, std::string_view from) {
   to[n] = 0;
 }
 
-// True when the step succeeded; else the connection has been failed with what the broker
-// said.
-bool step_succeeded(conn *c, int status, const char *what) {
-  if (!conn_alive(c) || c->state == conn_state::closing) return false;
-  if (status == 0) return true;
-  uint16_t code = static_cast<uint16_t>(RSTREAM_EBROKER_BASE - status);
-  conn_fail(c, status, "%s: %s (%u)", what, wire::response_name(code), unsigned{code});
-  return false;
-}
-
 void malformed(conn *c, const char *what) {
   conn_fail(c, RSTREAM_EPROTO, "malformed answer to %s", what);
 }
@@ -45,16 +35,6 @@ void step(conn *c, conn_state state, wire::key key, X &x,
 
 // ---- ExchangeCommandVersions
 
-// The release as one number, 3.13.7 as 31307; 0 when it can't be read.
-int broker_release(const conn *c) {
-  char *rest;
-  long major = strtol(c->broker_version, &rest, 10);
-  if (rest == c->broker_version || *rest != '.') return 0;
-  long minor = strtol(rest + 1, &rest, 10);
-  if (major < 0 || major > 99 || minor < 0 || minor > 99) return 0;
-  return static_cast<int>(major * 100 + minor);
-}
-
 constexpr int first_release_with_versions = 311;
 
 void become_ready(conn *c) {
@@ -64,12 +44,13 @@ void become_ready(conn *c) {
   log_line(c->world->log, log_level::info,
            "connected to %s:%u (RabbitMQ %s, frame limit %u, heartbeat %u s)", c->host,
            c->port, c->broker_version, c->frame_max, c->heartbeat_s);
+  conn_renew_login(c);
   c->events->on_ready(c);
 }
 
 void on_versions(conn_request *request, int status, wire::bytes body) {
   conn *c = conn_of(request);
-  if (!step_succeeded(c, status, "ExchangeCommandVersions")) return;
+  if (!conn_step_succeeded(c, status, "ExchangeCommandVersions")) return;
   wire::command_versions_response response;
   wire::reader r = wire::reader_of(body);
   if (!decode(r, response)) return malformed(c, "ExchangeCommandVersions");
@@ -92,7 +73,7 @@ void assume_oldest_versions(conn *c) {
 }
 
 void exchange_versions(conn *c) {
-  if (broker_release(c) < first_release_with_versions) {
+  if (conn_broker_release(c) < first_release_with_versions) {
     assume_oldest_versions(c);
     become_ready(c);
     return;
@@ -130,7 +111,7 @@ void remember_advertised(conn *c, const wire::seq<wire::property> &properties) {
 
 void on_open(conn_request *request, int status, wire::bytes body) {
   conn *c = conn_of(request);
-  if (!step_succeeded(c, status, "Open of the virtual host")) return;
+  if (!conn_step_succeeded(c, status, "Open of the virtual host")) return;
   wire::open_response response;
   wire::reader r = wire::reader_of(body);
   if (!decode(r, response)) return malformed(c, "Open");
@@ -138,52 +119,22 @@ void on_open(conn_request *request, int status, wire::bytes body) {
   exchange_versions(c);
 }
 
-// ---- SaslHandshake, SaslAuthenticate
-
-void on_authenticated(conn_request *request, int status, wire::bytes) {
-  conn *c = conn_of(request);
-  if (!step_succeeded(c, status, "login")) return;
-  conn_set_state(c, conn_state::tune);
-}
-
-void authenticate(conn *c) {
-  // An empty authorization identity, the user, the password, each after a NUL.
-  uint8_t plain[2 + 2 * 1024];
-  size_t user = strlen(c->config->username);
-  size_t password = strlen(c->config->password);
-  if (2 + user + password > sizeof plain) {
-    conn_fail(c, RSTREAM_EINVAL, "user name and password are too long together");
-    return;
-  }
-  plain[0] = 0;
-  memcpy(plain + 1, c->config->username, user);
-  plain[1 + user] = 0;
-  memcpy(plain + 2 + user, c->config->password, password);
-  wire::sasl_authenticate request{.mechanism = "PLAIN",
-                                  .data = {plain, 2 + user + password}};
-  step(c, conn_state::sasl, wire::key::sasl_authenticate, request, on_authenticated);
-}
+// ---- SaslHandshake; the login is in conn_login.cpp
 
 void on_mechanisms(conn_request *request, int status, wire::bytes body) {
   conn *c = conn_of(request);
-  if (!step_succeeded(c, status, "SaslHandshake")) return;
+  if (!conn_step_succeeded(c, status, "SaslHandshake")) return;
   wire::sasl_handshake_response response;
   wire::reader r = wire::reader_of(body);
   if (!decode(r, response)) return malformed(c, "SaslHandshake");
-  wire::seq_iter<std::string_view> it(response.mechanisms);
-  std::string_view mechanism;
-  while (it.next(mechanism)) {
-    if (mechanism == "PLAIN") return authenticate(c);
-  }
-  conn_fail(c, RSTREAM_BROKER_SASL_MECHANISM,
-            "the broker does not offer the mechanism PLAIN");
+  conn_login_start(c, response);
 }
 
 // ---- PeerProperties
 
 void on_properties(conn_request *request, int status, wire::bytes body) {
   conn *c = conn_of(request);
-  if (!step_succeeded(c, status, "PeerProperties")) return;
+  if (!conn_step_succeeded(c, status, "PeerProperties")) return;
   wire::peer_properties_response response;
   wire::reader r = wire::reader_of(body);
   if (!decode(r, response)) return malformed(c, "PeerProperties");
@@ -198,6 +149,23 @@ void on_properties(conn_request *request, int status, wire::bytes body) {
 }
 
 }  // namespace
+
+bool conn_step_succeeded(conn *c, int status, const char *what) {
+  if (!conn_alive(c) || c->state == conn_state::closing) return false;
+  if (status == 0) return true;
+  uint16_t code = static_cast<uint16_t>(RSTREAM_EBROKER_BASE - status);
+  conn_fail(c, status, "%s: %s (%u)", what, wire::response_name(code), unsigned{code});
+  return false;
+}
+
+int conn_broker_release(const conn *c) {
+  char *rest;
+  long major = strtol(c->broker_version, &rest, 10);
+  if (rest == c->broker_version || *rest != '.') return 0;
+  long minor = strtol(rest + 1, &rest, 10);
+  if (major < 0 || major > 99 || minor < 0 || minor > 99) return 0;
+  return static_cast<int>(major * 100 + minor);
+}
 
 void conn_handshake_start(conn *c) {
   char name[300];

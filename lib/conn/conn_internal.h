@@ -13,6 +13,16 @@ void conn_set_state(conn *c, conn_state state);
 void conn_handshake_start(conn *c);
 void conn_handshake_tune(conn *c, wire::bytes body);
 
+// SaslHandshake was answered: chooses the mechanism and logs in; then Tune is awaited.
+void conn_login_start(conn *c, const wire::sasl_handshake_response &offer);
+
+// True when a step of the handshake succeeded; else the connection has been failed with
+// what the broker said.
+bool conn_step_succeeded(conn *c, int status, const char *what);
+
+// The broker's release as one number, 3.13.7 as 313; 0 when it can't be read.
+int conn_broker_release(const conn *c);
+
 // One frame, after its size field.
 void conn_dispatch(conn *c, const frame &fr);
 

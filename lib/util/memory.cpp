@@ -55,6 +55,11 @@ void memory_release(memory &mem, void *block) {
   mem.functions.release(header_of(block), mem.functions.user);
 }
 
+void memory_wipe(void *block, size_t bytes) {
+  volatile auto *at = static_cast<volatile uint8_t *>(block);
+  while (bytes--) *at++ = 0;
+}
+
 char *memory_copy_text(memory &mem, std::string_view text) {
   auto *copy = static_cast<char *>(memory_allocate(mem, text.size() + 1));
   if (!copy) return nullptr;

@@ -32,6 +32,9 @@ struct memory {
 [[nodiscard]] void *memory_resize(memory &mem, void *block, size_t bytes);
 void memory_release(memory &mem, void *block);
 
+// Overwrites what nobody should find there later; compilers do not leave it out.
+void memory_wipe(void *block, size_t bytes);
+
 // A NUL-terminated copy, nullptr when out of memory.
 [[nodiscard]] char *memory_copy_text(memory &mem, std::string_view text);
 

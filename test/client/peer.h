@@ -215,6 +215,7 @@ inline void peer::answer(peer_link &link, const peer_frame &f) {
     return link.send_frame(sasl_handshake_response{id, 1, {mechanisms}});
   }
   case key::sasl_authenticate: {  // in one piece with Tune, as a broker may
+    if (link.has(key::open)) return link.answer(f, response::ok);  // a renewal
     byte_vector both = encoded(response_frame{id, 1}, key::sasl_authenticate);
     byte_vector offer = encoded(tune{frame_max, heartbeat_s});
     both.insert(both.end(), offer.begin(), offer.end());

@@ -95,7 +95,7 @@ TEST_F(api_env, numbers_out_of_range_are_refused_with_name_and_limits) {
   EXPECT_STREQ(text, "log_level is 5, allowed are 0 to 4");
 }
 
-TEST_F(api_env, texts_may_have_255_bytes_and_passwords_1024) {
+TEST_F(api_env, texts_may_have_255_bytes_and_passwords_7168) {
   const struct {
     const char *rstream_env_options::*member;
     const char *name;
@@ -105,7 +105,7 @@ TEST_F(api_env, texts_may_have_255_bytes_and_passwords_1024) {
       {&rstream_env_options::vhost, "vhost", 255},
       {&rstream_env_options::connection_name, "connection_name", 255},
       {&rstream_env_options::host, "host", 255},
-      {&rstream_env_options::password, "password", 1024},
+      {&rstream_env_options::password, "password", 7168},
   };
   for (const auto &c : cases) {
     std::string longest(c.most, 'x');
