@@ -13,6 +13,7 @@
 #include "rstream/producer.h"
 #include "rstream/state.h"
 #include "rstream/stream.h"
+#include "rstream/super_consumer.h"
 #include "rstream/super_producer.h"
 #include "rstream/super_stream.h"
 #include "rstream/tls.h"

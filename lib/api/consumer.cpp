@@ -1,6 +1,7 @@
 #include "rstream/consumer.h"
 
 #include "api/checks.h"
+#include "api/handle_options.h"
 #include "api/options.h"
 #include "client/consumer.h"
 
@@ -75,8 +76,7 @@ int check_flow(env *e, const rstream_consumer_options &o) {
 }
 
 int check_options(env *e, const rstream_consumer_options &o) {
-  int rc = check_name(e, "the stream's name", o.stream);
-  if (rc == 0) rc = check_optional_name(e, "the consumer's name", o.name);
+  int rc = check_optional_name(e, "the consumer's name", o.name);
   if (rc == 0) {
     rc = check_range(e, "offset_type", number_of(o.offset_type), RSTREAM_OFFSET_FIRST,
                      RSTREAM_OFFSET_TIMESTAMP);
@@ -107,26 +107,34 @@ void rstream_consumer_options_init_sized(rstream_consumer_options *options, size
   sized_init(options, size);
 }
 
+int rstream::consumer_options_read(env *e, const rstream_consumer_options *from,
+                                   rstream_consumer_options &o) {
+  rstream_consumer_options_init(&o);
+  if (!sized_read(o, from))
+    return env_error(e, RSTREAM_EINVAL,
+                     "the options are missing or were not initialised");
+  set_defaults(o);
+  return check_options(e, o);
+}
+
 int rstream_consumer_open(rstream_consumer **out, rstream_env *e,
                           const rstream_consumer_options *options) {
   if (!out) return RSTREAM_EINVAL;
   *out = nullptr;
   if (!e) return RSTREAM_EINVAL;
-  int rc = check_open(e);
-  if (rc < 0) return rc;
   rstream_consumer_options o;
-  rstream_consumer_options_init(&o);
-  if (!sized_read(o, options)) {
-    return env_error(e, RSTREAM_EINVAL,
-                     "the options are missing or were not initialised");
-  }
-  set_defaults(o);
-  rc = check_options(e, o);
+  int rc = check_open(e);
+  if (rc == 0) rc = consumer_options_read(e, options, o);
+  if (rc == 0) rc = check_name(e, "the stream's name", o.stream);
   return rc < 0 ? rc : consumer_open(out, e, o);
 }
 
 int rstream_consumer_close(rstream_consumer *c, rstream_consumer_closed_cb on_closed) {
-  return c ? consumer_close(c, on_closed) : RSTREAM_EINVAL;
+  if (!c) return RSTREAM_EINVAL;
+  if (c->partition)
+    return env_error(c->env, RSTREAM_EINVAL,
+                     "the consumer of a partition is closed by its super consumer");
+  return consumer_close(c, on_closed);
 }
 
 int rstream_consumer_store_offset(rstream_consumer *c, uint64_t offset) {

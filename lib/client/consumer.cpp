@@ -5,6 +5,7 @@
 
 #include "client/consumer_internal.h"
 #include "client/env.h"
+#include "client/super_consumer.h"
 
 namespace rstream {
 
@@ -221,11 +222,11 @@ void add_filters(consumer *c) {
 }
 
 // The application's texts are copied, so they need not outlive the call.
-bool make_properties(consumer *c) {
+bool make_properties(consumer *c, const char *super_stream) {
   memory &mem = env_memory(c->env);
   const rstream_consumer_options &o = c->options;
-  size_t most =
-      o.filter_value_count + 3;  // name, single-active-consumer, match-unfiltered
+  // name, single-active-consumer, super-stream, match-unfiltered
+  size_t most = o.filter_value_count + 4;
   c->properties =
       static_cast<wire::property *>(memory_allocate(mem, most * sizeof(wire::property)));
   if (!c->properties) return false;
@@ -235,6 +236,8 @@ bool make_properties(consumer *c) {
   }
   if (c->name) add_property(c, "name", c->name);
   if (o.single_active) add_property(c, "single-active-consumer", "true");
+  // With it the broker spreads the partitions over the members of the group.
+  if (o.single_active && super_stream) add_property(c, "super-stream", super_stream);
   add_filters(c);
   c->options.filter_values = nullptr;
   return true;
@@ -246,7 +249,8 @@ const char *consumer_phase_name(consumer_phase phase) {
   return phase_names[static_cast<int>(phase)];
 }
 
-int consumer_open(consumer **out, env *e, const rstream_consumer_options &options) {
+int consumer_open(consumer **out, env *e, const rstream_consumer_options &options,
+                  const consumer_role *role) {
   memory &mem = env_memory(e);
   auto *c = memory_new<consumer>(mem);
   if (!c) return env_error(e, RSTREAM_ENOMEM, "no memory for a consumer");
@@ -254,8 +258,11 @@ int consumer_open(consumer **out, env *e, const rstream_consumer_options &option
   c->options = options;
   c->stream = memory_copy_text(mem, options.stream);
   c->name = options.name ? memory_copy_text(mem, options.name) : nullptr;
-  int rc =
-      c->stream && (c->name || !options.name) && make_properties(c) ? 0 : RSTREAM_ENOMEM;
+  const char *super_stream = role ? role->super->super_stream : nullptr;
+  c->partition = role ? role->partition : nullptr;
+  bool copied =
+      c->stream && (c->name || !options.name) && make_properties(c, super_stream);
+  int rc = copied ? 0 : RSTREAM_ENOMEM;
   if (rc == 0) {
     c->options.stream = c->stream;
     c->options.name = c->name;

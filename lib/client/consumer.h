@@ -4,7 +4,7 @@
 #include "client/stream_lookup.h"
 #include "codec/amqp_decode.h"
 #include "codec/unpack.h"
-#include "rstream/consumer.h"
+#include "rstream/super_consumer.h"
 
 namespace rstream {
 
@@ -77,6 +77,8 @@ struct offset_query {
   void *user = nullptr;
 };
 
+struct super_subscription;
+
 }  // namespace rstream
 
 // A chunk that was received. It keeps its frame's slab, and through that the memory pool,
@@ -107,8 +109,9 @@ struct rstream_consumer {
   rstream_consumer_options options = {};  // stream and name are this consumer's copies
   char *stream = nullptr;
   char *name = nullptr;
-  char *filter_texts = nullptr;                   // the values, one behind the other
-  rstream::wire::property *properties = nullptr;  // of Subscribe
+  char *filter_texts = nullptr;                      // the values, one behind the other
+  rstream::wire::property *properties = nullptr;     // of Subscribe
+  rstream::super_subscription *partition = nullptr;  // of a super consumer's partition
   uint32_t property_count = 0;
 
   rstream::consumer_phase phase = rstream::consumer_phase::looking_up;
@@ -152,9 +155,17 @@ inline consumer *consumer_of(member &m) {
   return RSTREAM_OWNER(&m, rstream_consumer, member);
 }
 
-// `options` are complete and checked; texts are borrowed.
+// What makes it the consumer of a partition.
+struct consumer_role {
+  rstream_super_consumer *super;
+  super_subscription *partition;
+};
+
+// `options` are complete and checked; texts are borrowed. Without a role it is the
+// application's own.
 [[nodiscard]] int consumer_open(consumer **c, rstream_env *env,
-                                const rstream_consumer_options &options);
+                                const rstream_consumer_options &options,
+                                const consumer_role *role = nullptr);
 [[nodiscard]] int consumer_close(consumer *c, rstream_consumer_closed_cb on_closed);
 rstream_handle_state consumer_state(const consumer *c);
 

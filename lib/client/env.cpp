@@ -6,6 +6,7 @@
 
 #include "client/consumer.h"
 #include "client/producer.h"
+#include "client/super_consumer.h"
 #include "client/super_producer.h"
 #include "client/uri.h"
 #include "net/net_errors.h"
@@ -141,7 +142,8 @@ bool everything_closed(const env *e) {
 void on_close_task(net_task *task) {
   env *e = RSTREAM_OWNER(task, env, close_task);
   if (e->state == env_state::closing_handles && e->producer_count == 0 &&
-      e->consumer_count == 0 && list_empty(e->super_producers)) {
+      e->consumer_count == 0 && list_empty(e->super_producers) &&
+      list_empty(e->super_consumers)) {
     close_connections(e);
   }
   if (e->state == env_state::closing_connections && everything_closed(e)) {
@@ -158,6 +160,10 @@ void close_super_handles(env *e) {
                  : super_producer_close(s, s->producer_options.close_timeout_ms, nullptr);
     (void)rc;
   }
+  for (list_node *n = e->super_consumers.next; n != &e->super_consumers; n = n->next) {
+    int rc = super_consumer_close(RSTREAM_OWNER(n, super_consumer, node), nullptr);
+    (void)rc;
+  }
 }
 
 void close_handles(env *e) {
@@ -170,7 +176,8 @@ void close_handles(env *e) {
     (void)rc;  // those that are closing go on as they were told
   }
   for (list_node *n = e->consumers.next; n != &e->consumers; n = n->next) {
-    int rc = consumer_close(RSTREAM_OWNER(n, consumer, node), nullptr);
+    consumer *c = RSTREAM_OWNER(n, consumer, node);
+    int rc = c->partition ? 0 : consumer_close(c, nullptr);
     (void)rc;
   }
 }

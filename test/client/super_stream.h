@@ -84,16 +84,7 @@ struct super_log {
   }
 };
 
-struct super_client : fake_client {
-  super_log log;
-  rstream_super_producer *s = nullptr;
-  rstream_producer_options of_partitions{};
-
-  void SetUp() override {
-    fake_client::SetUp();
-    rstream_producer_options_init(&of_partitions);
-  }
-
+struct orders_client : fake_client {
   // Partitions named orders-0 ..., bound with "0" ...
   void make_orders(uint32_t n) {
     fake::super_stream &orders = cluster().super_streams["orders"];
@@ -115,6 +106,29 @@ struct super_client : fake_client {
       orders.binding_keys.erase(orders.binding_keys.begin() + static_cast<ptrdiff_t>(i));
     }
     fake::stream_delete(cluster(), name);
+  }
+  std::string error() { return rstream_env_error_text(env); }
+
+  // The bodies in a partition, "a b c".
+  std::string in(const std::string &partition) {
+    std::string text;
+    fake::stream *stream = fake::stream_find(cluster(), partition);
+    if (!stream) return "gone";
+    fake::stream_each(*stream, [&](uint64_t, wire::bytes body) {
+      text += (text.empty() ? "" : " ") + text_of(body);
+    });
+    return text;
+  }
+};
+
+struct super_client : orders_client {
+  super_log log;
+  rstream_super_producer *s = nullptr;
+  rstream_producer_options of_partitions{};
+
+  void SetUp() override {
+    fake_client::SetUp();
+    rstream_producer_options_init(&of_partitions);
   }
 
   void open_super(rstream_super_producer_options o) {
@@ -149,18 +163,6 @@ struct super_client : fake_client {
     x.struct_size = sizeof x;
     EXPECT_EQ(rstream_super_producer_stats_get(s, &x), 0);
     return x;
-  }
-  std::string error() { return rstream_env_error_text(env); }
-
-  // The bodies in a partition, "a b c".
-  std::string in(const std::string &partition) {
-    std::string text;
-    fake::stream *stream = fake::stream_find(cluster(), partition);
-    if (!stream) return "gone";
-    fake::stream_each(*stream, [&](uint64_t, wire::bytes body) {
-      text += (text.empty() ? "" : " ") + text_of(body);
-    });
-    return text;
   }
 };
 

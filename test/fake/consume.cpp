@@ -62,20 +62,47 @@ void ask_update(subscription &sub, bool active) {
   if (!p.step_timer.timer.active) step_start(p, p.broker->cluster->options.update_ms);
 }
 
-// Nobody is active or about to be: the first in line is asked to become it.
-void sac_check(stream &s, const std::string &group) {
-  subscription *first = nullptr;
-  for (subscription *sub : s.subscriptions) {
-    if (sub->group != group || sub->activity == activity::plain) continue;
-    if (sub->activity != activity::waiting) return;
-    if (!first) first = sub;
-  }
-  if (first) ask_update(*first, true);
-}
-
 std::string property_of(const subscription &sub, const char *key) {
   auto it = sub.properties.find(key);
   return it == sub.properties.end() ? std::string() : it->second;
+}
+
+// Where the stream is among the partitions of the super stream that the consumers of the
+// group have named; -1: they have not.
+int partition_index(const stream &s, const subscription &sub) {
+  auto &all = s.cluster->super_streams;
+  auto it = all.find(property_of(sub, "super-stream"));
+  if (it == all.end()) return -1;
+  const std::vector<std::string> &names = it->second.partitions;
+  auto at = std::find(names.begin(), names.end(), s.name);
+  return at == names.end() ? -1 : static_cast<int>(at - names.begin());
+}
+
+// Of the partitions of a super stream each has another of the members, in the order they
+// came, as far as there are enough of them.
+void sac_check_partition(const std::vector<subscription *> &members, int index) {
+  subscription *wanted = members[static_cast<size_t>(index) % members.size()];
+  for (subscription *sub : members) {
+    if (sub->activity == activity::waiting || sub == wanted) continue;
+    if (sub->activity == activity::active) ask_update(*sub, false);
+    return;  // what it was asked before comes first
+  }
+  if (wanted->activity == activity::waiting) ask_update(*wanted, true);
+}
+
+// Nobody is active or about to be: the first in line is asked to become it.
+void sac_check(stream &s, const std::string &group) {
+  std::vector<subscription *> members;
+  for (subscription *sub : s.subscriptions) {
+    if (sub->group == group && sub->activity != activity::plain) members.push_back(sub);
+  }
+  if (members.empty()) return;
+  int index = partition_index(s, *members[0]);
+  if (index >= 0) return sac_check_partition(members, index);
+  for (subscription *sub : members) {
+    if (sub->activity != activity::waiting) return;
+  }
+  ask_update(*members[0], true);
 }
 
 wire::response subscribe_code(peer &p, const wire::subscribe &x,
@@ -216,15 +243,17 @@ bool handle_consumer_update(peer &p, const frame &fr) {
   if (!sub) return true;
   stream &s = *sub->stream;
   if (sub->activity == activity::deactivating) {
-    // To the end of the line.
     sub->activity = activity::waiting;
-    std::erase(s.subscriptions, sub);
-    s.subscriptions.push_back(sub);
+    if (partition_index(s, *sub) < 0) {  // to the end of the line
+      std::erase(s.subscriptions, sub);
+      s.subscriptions.push_back(sub);
+    }
     sac_check(s, sub->group);
   } else if (sub->activity == activity::activating) {
     sub->activity = activity::active;
     sub->next_chunk = stream_position(s, x.spec.type ? x.spec : sub->spec);
     subscription_dispatch(*sub);
+    sac_check(s, sub->group);  // others may have come meanwhile
   }
   return true;
 }
