@@ -71,9 +71,9 @@ chunk_step open_sub_entry(chunk_cursor &c, chunk_gap &gap) {
 
 }  // namespace
 
-bool chunk_parse(wire::bytes chunk, chunk_header &h, wire::bytes &entries) {
-  if (chunk.size() < chunk_header_bytes || chunk[0] != magic_and_version) return false;
-  const uint8_t *p = chunk.data();
+bool chunk_parse_header(wire::bytes begin, uint64_t chunk_bytes, chunk_header &h) {
+  if (begin.size() < chunk_header_bytes || begin[0] != magic_and_version) return false;
+  const uint8_t *p = begin.data();
   h.type = p[1];
   h.entry_count = wire::load_u16be(p + 2);
   h.record_count = wire::load_u32be(p + 4);
@@ -82,9 +82,13 @@ bool chunk_parse(wire::bytes chunk, chunk_header &h, wire::bytes &entries) {
   h.first_offset = wire::load_u64be(p + 24);
   h.crc = wire::load_u32be(p + 32);
   h.data_bytes = wire::load_u32be(p + 36);
-  if (h.data_bytes > chunk.size() - chunk_header_bytes) return false;
+  if (h.data_bytes > chunk_bytes - chunk_header_bytes) return false;
   // Offsets are unsigned 64-bit, a chunk must not wrap around.
-  if (h.first_offset > UINT64_MAX - h.record_count) return false;
+  return h.first_offset <= UINT64_MAX - h.record_count;
+}
+
+bool chunk_parse(wire::bytes chunk, chunk_header &h, wire::bytes &entries) {
+  if (!chunk_parse_header(chunk, chunk.size(), h)) return false;
   entries = chunk.subspan(chunk_header_bytes, h.data_bytes);
   return true;
 }

@@ -32,6 +32,10 @@ struct chunk_header {
 [[nodiscard]] bool chunk_parse(wire::bytes chunk, chunk_header &header,
                                wire::bytes &entries);
 
+// The header alone, the first 48 bytes of a chunk that has `chunk_bytes` in all.
+[[nodiscard]] bool chunk_parse_header(wire::bytes begin, uint64_t chunk_bytes,
+                                      chunk_header &header);
+
 [[nodiscard]] bool chunk_crc_matches(const chunk_header &header, wire::bytes entries);
 
 // Message, or the part of a chunk that can't be read.

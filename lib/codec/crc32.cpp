@@ -8,13 +8,17 @@
 
 namespace rstream {
 
+uint32_t crc32_of(std::span<const uint8_t> bytes) { return crc32_more(0, bytes); }
+
 // libdeflate folds with carry-less multiplication where the processor has it, which the
 // zlib that most systems come with does not.
-uint32_t crc32_of(std::span<const uint8_t> bytes) {
+uint32_t crc32_more(uint32_t crc, std::span<const uint8_t> bytes) {
+  // Given no bytes, both would begin anew.
+  if (bytes.empty()) return crc;
 #ifdef RSTREAM_HAS_DEFLATE
-  return libdeflate_crc32(0, bytes.data(), bytes.size());
+  return libdeflate_crc32(crc, bytes.data(), bytes.size());
 #else
-  return static_cast<uint32_t>(crc32_z(0, bytes.data(), bytes.size()));
+  return static_cast<uint32_t>(crc32_z(crc, bytes.data(), bytes.size()));
 #endif
 }
 

@@ -132,6 +132,15 @@ bool looks_like_tls(const conn *c) {
   return at[0] == 0x15 && at[1] == 0x03;
 }
 
+void fail_over_size(conn *c) {
+  if (looks_like_tls(c)) {
+    conn_fail(c, RSTREAM_EPROTO, "the peer speaks TLS: its port is not for plain text");
+  } else {
+    conn_fail(c, RSTREAM_EPROTO, "a frame's size is below %u or above %u bytes",
+              frame_smallest_bytes, c->reader.max_frame_bytes);
+  }
+}
+
 std::span<uint8_t> on_space(void *owner) {
   return frame_reader_space(static_cast<conn *>(owner)->reader);
 }
@@ -158,19 +167,16 @@ void on_read(void *owner, ptrdiff_t n) {
   frame_reader_filled(c->reader, static_cast<size_t>(n));
   frame fr;
   while (conn_alive(c)) {
-    frame_result result = frame_reader_next(c->reader, fr);
-    if (result == frame_result::none) return;
-    if (result == frame_result::malformed && looks_like_tls(c)) {
-      conn_fail(c, RSTREAM_EPROTO, "the peer speaks TLS: its port is not for plain text");
-      return;
+    switch (frame_reader_next(c->reader, fr)) {
+    case frame_result::none: return;
+    case frame_result::ready:
+      c->counters->frames_received++;
+      conn_dispatch(c, fr);
+      break;
+    case frame_result::asked: conn_frame_asked(c, fr); break;
+    case frame_result::piece: conn_frame_piece(c, fr); break;
+    case frame_result::malformed: fail_over_size(c); return;
     }
-    if (result == frame_result::malformed) {
-      conn_fail(c, RSTREAM_EPROTO, "a frame's size is below %u or above %u bytes",
-                frame_smallest_bytes, c->reader.max_frame_bytes);
-      return;
-    }
-    c->counters->frames_received++;
-    conn_dispatch(c, fr);
   }
 }
 

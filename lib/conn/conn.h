@@ -94,6 +94,20 @@ struct conn_request {
   wire::key key{};
 };
 
+// A Deliver frame on its way, with all of its chunk that has arrived and was not taken.
+struct deliver_piece {
+  wire::deliver frame;
+  uint32_t left;  // bytes of the chunk from there to its end, arrived or not
+  bool is_first;  // nothing was taken yet
+};
+
+// What was done with a piece: so many bytes of it are not needed any more. What is left
+// comes again, once there are `wanted` bytes.
+struct piece_taken {
+  uint32_t bytes;
+  uint32_t wanted;
+};
+
 // Told to the owner. All but on_closed may come several times; none after on_closed.
 struct conn_events {
   void (*on_ready)(conn *c);
@@ -111,6 +125,10 @@ struct conn_events {
   void (*on_drained)(conn *c) = nullptr;
   // conn_renew_login() came to its end. nullptr: not wanted.
   void (*on_renewed)(conn *c, int status, const char *text) = nullptr;
+  // Whether a Deliver frame comes in pieces; see conn_expect_pieces(). From then on all
+  // of it does. nullptr: never.
+  bool (*wants_pieces)(conn *c, uint8_t subscription_id, uint32_t chunk_bytes) = nullptr;
+  piece_taken (*on_deliver_piece)(conn *c, const deliver_piece &piece) = nullptr;
 };
 
 struct conn_counters {
@@ -141,6 +159,8 @@ struct conn {
   transport *link = nullptr;
 
   frame_reader reader;
+  wire::deliver in_pieces;  // the frame that comes in pieces, but for its chunk
+  bool is_first_piece = false;
   send_queue queue;
   net_task flush_task;
   net_timer state_timer;  // the deadline of the state at hand
@@ -212,6 +232,10 @@ constexpr uint64_t conn_backlog_bytes = 1u << 20;
 inline bool conn_is_full(const conn *c) {
   return c->queue.blocked && c->queue.bytes >= conn_backlog_bytes;
 }
+
+// Deliver frames with chunks of at least so many bytes are asked about from here on.
+// Calling again can only lower it.
+void conn_expect_pieces(conn *c, uint32_t chunk_bytes);
 
 // Writes what is queued at the end of this turn.
 inline void conn_flush_later(conn *c) {

@@ -26,6 +26,11 @@ int conn_broker_release(const conn *c);
 // One frame, after its size field.
 void conn_dispatch(conn *c, const frame &fr);
 
+// A large frame has begun, and shall come in pieces or not.
+void conn_frame_asked(conn *c, const frame &head);
+// The next piece of it.
+void conn_frame_piece(conn *c, const frame &fr);
+
 // Answers every request that waits.
 void conn_requests_fail(conn *c, int reason);
 // Finds the request a response belongs to and tells it. False: nobody waits for it.

@@ -19,10 +19,17 @@ uint32_t load_size(const uint8_t *p) {
 
 uint32_t pending(const frame_reader &r) { return r.end - r.begin; }
 
-// Bytes of the frame at hand, its size field included, or 0 while that is not known.
+bool is_asked(const frame_reader &r, uint32_t size) {
+  return size >= r.ask_bytes && !r.comes_whole;
+}
+
+// Bytes of what is at hand, its size field included, or 0 while that is not known: a
+// frame, the head of one, a piece.
 uint64_t wanted(const frame_reader &r) {
+  if (r.piece_left > 0) return r.piece_wanted;
   if (pending(r) < size_field_bytes) return 0;
-  return uint64_t{size_field_bytes} + load_size(r.current->data() + r.begin);
+  uint32_t size = load_size(r.current->data() + r.begin);
+  return uint64_t{size_field_bytes} + (is_asked(r, size) ? frame_head_bytes : size);
 }
 
 // How large the next block is for the frame at hand: a normal slab if that is enough,
@@ -52,6 +59,23 @@ bool needs_another_slab(const frame_reader &r) {
   if (r.begin + want <= r.current->capacity) return false;
   // A block that has to grow more than once is filled first: each read would move it all.
   return next_capacity(r) >= want || room < smallest_read_bytes;
+}
+
+frame_result ask(const frame_reader &r, frame &fr, uint32_t size) {
+  if (pending(r) < size_field_bytes + frame_head_bytes) return frame_result::none;
+  fr.bytes = {r.current->data() + r.begin + size_field_bytes, frame_head_bytes};
+  fr.owner = r.current;
+  fr.left = size;
+  return frame_result::asked;
+}
+
+frame_result next_piece(const frame_reader &r, frame &fr) {
+  uint32_t arrived = std::min(pending(r), r.piece_left);
+  if (arrived < r.piece_wanted) return frame_result::none;
+  fr.bytes = {r.current->data() + r.begin, arrived};
+  fr.owner = r.current;
+  fr.left = r.piece_left;
+  return frame_result::piece;
 }
 
 }  // namespace
@@ -94,16 +118,37 @@ void frame_reader_filled(frame_reader &r, size_t bytes) {
 }
 
 frame_result frame_reader_next(frame_reader &r, frame &fr) {
+  if (r.piece_left > 0) return next_piece(r, fr);
   if (pending(r) < size_field_bytes) return frame_result::none;
   const uint8_t *at = r.current->data() + r.begin;
   uint32_t size = load_size(at);
+  if (is_asked(r, size)) return ask(r, fr, size);
   if (size < frame_smallest_bytes || size > r.max_frame_bytes)
     return frame_result::malformed;
   if (pending(r) - size_field_bytes < size) return frame_result::none;
   fr.bytes = {at + size_field_bytes, size};
   fr.owner = r.current;
   r.begin += size_field_bytes + size;
+  r.comes_whole = false;
   return frame_result::ready;
+}
+
+void frame_reader_whole(frame_reader &r) { r.comes_whole = true; }
+
+void frame_reader_pieces(frame_reader &r, uint32_t skipped) {
+  assert(skipped < frame_head_bytes);
+  r.piece_left = load_size(r.current->data() + r.begin) - skipped;
+  r.piece_wanted = 1;
+  r.begin += size_field_bytes + skipped;
+}
+
+void frame_reader_take(frame_reader &r, uint32_t taken, uint32_t wanted) {
+  assert(taken <= pending(r) && taken <= r.piece_left);
+  r.begin += taken;
+  r.piece_left -= taken;
+  // Asking for what was seen already would never end.
+  uint32_t seen = std::min(pending(r), r.piece_left);
+  r.piece_wanted = std::min(std::max(wanted, seen + 1), r.piece_left);
 }
 
 }  // namespace rstream

@@ -1,6 +1,10 @@
 // A chunk: header, CRC and walks over its records, which must stay inside the bytes, come
 // in order, and together with the gaps be as many as the header says. Compressed
-// sub-entries are unpacked within limits; a second walk must find the same again.
+// sub-entries are unpacked within limits; a second walk must find the same again. So must
+// one over pieces of the chunk.
+#include <algorithm>
+
+#include "codec/chunk_pieces.h"
 #include "codec/unpack.h"
 #include "fuzz.h"
 
@@ -52,6 +56,42 @@ static void walk_unpacking(const chunk_header &header, wire::bytes entries) {
   slab_pool_leave(pool);
 }
 
+// What a walk meets, but for the bytes of gaps: of broken entries not all has arrived.
+static void add_walk(chunk_cursor cursor, std::vector<uint64_t> &seen) {
+  chunk_record record;
+  chunk_gap gap;
+  for (chunk_step step; (step = chunk_next(cursor, record, gap)) != chunk_step::end;) {
+    bool is_record = step == chunk_step::record;
+    seen.push_back(is_record ? record.offset : gap.first_offset);
+    seen.push_back(is_record ? record.size : gap.record_count);
+    for (uint32_t i = 0; is_record && i < record.size; i++)
+      seen.push_back(record.data[i]);
+  }
+}
+
+// In pieces of `step` bytes, each in a buffer of its own.
+static std::vector<uint64_t> walk_pieces(const chunk_header &header, wire::bytes entries,
+                                         size_t step) {
+  std::vector<uint64_t> seen;
+  chunk_rest rest = chunk_rest_of(header);
+  size_t taken = 0;
+  uint32_t wanted = 0;
+  for (size_t end = 0;; end = std::min(end + step, entries.size())) {
+    if (end - taken < wanted) {
+      if (end == entries.size()) abort();
+      continue;
+    }
+    wire::bytes part = entries.subspan(taken, end - taken);
+    std::vector<uint8_t> arrived(part.begin(), part.end());
+    chunk_run run = chunk_cut_run(rest, arrived, UINT32_MAX);
+    add_walk(run.cursor, seen);
+    if (run.end == run_end::chunk_end || run.end == run_end::broken) return seen;
+    taken += run.bytes;
+    wanted = run.wanted;
+    if (run.end != run_end::needs_more || taken + wanted <= end) abort();
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   std::vector<uint8_t> exact(data, data + size);
   chunk_header header;
@@ -62,5 +102,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   volatile uint64_t used = walk(header, entries, nullptr, nullptr);
   (void)used;
   walk_unpacking(header, entries);
+  std::vector<uint64_t> whole;
+  add_walk(chunk_cursor_of(header, entries), whole);
+  for (size_t step : {size_t{1}, size_t{7}, size / 2 + 1}) {
+    if (walk_pieces(header, entries, step) != whole) abort();
+  }
   return 0;
 }

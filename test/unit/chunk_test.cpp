@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "chunk_builder.h"
+#include "chunk_walk.h"
 
 using namespace rstream;
 using namespace rstream::test;
@@ -17,40 +18,6 @@ const char example_hex[] =
     "80 0003 00000012 00000012 00000001 61 00000002 6262 00000003 636363";
 
 const std::string example_walk = "100=hi 101=stream 102=a 103=bb 104=ccc";
-
-// The whole chunk as text: "offset=body", and "[offset+count reason]" for gaps.
-std::string walk(std::span<const uint8_t> bytes) {
-  exact_buffer chunk(bytes);
-  chunk_header header;
-  wire::bytes entries;
-  if (!chunk_parse(chunk.span(), header, entries)) return "malformed";
-  chunk_cursor cursor = chunk_cursor_of(header, entries);
-  std::string text;
-  uint64_t next = header.first_offset;
-  for (int steps = 0; steps < 200000; steps++) {
-    chunk_record record;
-    chunk_gap gap;
-    chunk_step step = chunk_next(cursor, record, gap);
-    if (step == chunk_step::end) {
-      EXPECT_EQ(next, header.first_offset + header.record_count);
-      return text.empty() ? text : text.substr(1);
-    }
-    if (step == chunk_step::record) {
-      EXPECT_EQ(record.offset, next);
-      next++;
-      text +=
-          ' ' + std::to_string(record.offset) + '=' + text_of({record.data, record.size});
-    } else {
-      EXPECT_EQ(gap.first_offset, next);
-      next += gap.record_count;
-      text += " [" + std::to_string(gap.first_offset) + '+' +
-              std::to_string(gap.record_count) + ' ' + gap.reason + ']';
-    }
-  }
-  return text + " without end";
-}
-
-std::string walk(const chunk_builder &b) { return walk(b.build()); }
 
 constexpr const char counts_gap[] = "the chunk's counts do not match its content";
 
