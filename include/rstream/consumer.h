@@ -77,8 +77,8 @@ typedef void (*rstream_entry_error_cb)(rstream_consumer *consumer,
                                        const rstream_entry_error *error, void *user);
 
 /* A chunk that could not be handed out: its CRC-32 or its header is wrong. Nothing of it
- * was handed out, nor will be; `action` tells what happens next. Borrowed until the
- * callback returns. */
+ * was handed out, nor will be, unless it was streamed (see below); `action` tells what
+ * happens next. Borrowed until the callback returns. */
 typedef enum rstream_bad_chunk {
   RSTREAM_BAD_CHUNK_RESUBSCRIBE = 0, /* ask the broker for it anew, up to 3 times; if it
                                         stays bad, the consumer ends */
@@ -167,6 +167,42 @@ typedef enum rstream_credit_policy {
   RSTREAM_CREDIT_MANUAL = 2      /* by rstream_consumer_grant_credit() alone */
 } rstream_credit_policy;
 
+/* Streaming: handing out a chunk while it arrives.
+ *
+ * A chunk is as large as what was published at once, up to many MiB, and is held until
+ * its last byte has come and its CRC-32 is seen to be right. With streaming_min_bytes,
+ * chunks of at least that size (their header of 48 bytes included) are not: each entry, a
+ * message or a sub-entry, is handed out as soon as all of it is there. What is held then
+ * is the entry at hand, at most twice, and a buffer of 256 KiB, however large the chunk.
+ * max_deliver_bytes of the environment does not apply to such chunks. An entry that is
+ * larger than max_sub_entry_bytes as it is stored is told to on_entry_error, without its
+ * bytes, and passed over; in the entry of an error that concerns the rest of a chunk
+ * there is only what has arrived.
+ *
+ * CRC-32: the messages come before it can be checked. It is computed as they come, and
+ * only when the last byte was there and it is right, the messages of the chunk are
+ * finished, count as such and may be stored. If it is wrong, on_chunk_error tells so
+ * afterwards: what was handed out from first_offset of the error on must not be trusted.
+ * With RSTREAM_BAD_CHUNK_RESUBSCRIBE all of the chunk is then asked for and handed out
+ * again, from the first message of it that this consumer was given on: this is the only
+ * case where offsets go back. With RSTREAM_BAD_CHUNK_SKIP the next chunk follows. With
+ * crc_off nothing is checked, and a message is finished when its callback has returned. A
+ * chunk whose header is malformed is told before anything of it is handed out.
+ *
+ * Closing in the middle of a chunk: no message follows, and with the CRC on those of this
+ * chunk are not stored; they come again to whoever goes on from the stored offset.
+ *
+ * Pausing in the middle of a chunk, or before one that is streamed: the rest is not kept
+ * but dropped as it arrives (chunks_dropped). The broker is told to stop, and when the
+ * consumer is resumed it is asked to begin anew behind the last message that was handed
+ * out (resubscribes); with initial_credit again. The chunk is transferred again from its
+ * begin, which is passed over. Chunks below streaming_min_bytes wait as ever.
+ *
+ * Credit: one is used when the chunk begins to arrive, and given back when it has ended;
+ * with RSTREAM_CREDIT_ON_ARRIVAL as soon as it begins. Streamed chunks do not count
+ * against max_bytes_held. Everything else is as without: filters, the offset asked for,
+ * single_active (a ConsumerUpdate never comes within a chunk). */
+
 /* Set with rstream_consumer_options_init(), then change what differs. 0 or NULL means the
  * default. Everything is copied. */
 typedef struct rstream_consumer_options {
@@ -238,6 +274,10 @@ typedef struct rstream_consumer_options {
   rstream_bad_chunk bad_chunk;           /* default RSTREAM_BAD_CHUNK_RESUBSCRIBE */
   rstream_chunk_error_cb on_chunk_error; /* default: logged and counted only */
   rstream_caught_up_cb on_caught_up;     /* default: none */
+
+  uint32_t streaming_min_bytes; /* chunks of at least so many bytes are streamed, see
+                                   above: 1 is all of them. Needs on_message. Default:
+                                   none */
 } rstream_consumer_options;
 
 #define rstream_consumer_options_init(o) \

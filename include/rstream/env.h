@@ -84,7 +84,8 @@ typedef struct rstream_env_options {
                                of ours and the broker's counts. Limits what we send. */
   uint32_t max_deliver_bytes; /* largest frame accepted from the broker once the
                                  connection is open; default 134217728 (128 MiB). A chunk
-                                 arrives as one frame, whatever max_frame_bytes says. */
+                                 arrives as one frame, whatever max_frame_bytes says. Not
+                                 for chunks that are streamed, see consumer.h. */
   uint16_t
       max_producers_per_connection; /* default 256, which is also the protocol's limit */
   uint16_t max_consumers_per_connection; /* default 256, likewise */

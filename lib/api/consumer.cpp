@@ -98,6 +98,11 @@ int check_options(env *e, const rstream_consumer_options &o) {
     return env_error(e, RSTREAM_EINVAL,
                      "exactly one of on_chunk and on_message is needed");
   }
+  if (o.streaming_min_bytes > 0 && !o.on_message) {
+    return env_error(e, RSTREAM_EINVAL,
+                     "streaming_min_bytes needs on_message: a chunk that is handed out "
+                     "while it arrives is never there as a whole");
+  }
   return 0;
 }
 

@@ -132,10 +132,22 @@ void on_renewed(conn *c, int status, const char *text) {
   login_renewed(shared_of(c)->env, status, text);
 }
 
+// For whoever is gone already, no memory need be found.
+bool wants_pieces(conn *c, uint8_t subscription_id, uint32_t chunk_bytes) {
+  member *m = member_of(c, member_kind::consumer, subscription_id, "Deliver");
+  return !m || consumer_streams(consumer_of(*m), chunk_bytes);
+}
+
+piece_taken on_deliver_piece(conn *c, const deliver_piece &piece) {
+  member *m = shared_of(c)->by_id[piece.frame.subscription_id];
+  if (m) return consumer_delivered_piece(consumer_of(*m), piece);
+  return {static_cast<uint32_t>(piece.frame.chunk.size()), 1};
+}
+
 constexpr conn_events events = {on_ready,           on_closed,          on_confirm,
                                 on_publish_error,   on_deliver,         on_credit_error,
                                 on_metadata_update, on_consumer_update, on_drained,
-                                on_renewed};
+                                on_renewed,         wants_pieces,       on_deliver_piece};
 
 void on_idle(net_timer *timer) {
   shared_conn *s = RSTREAM_OWNER(timer, shared_conn, idle_timer);

@@ -44,10 +44,9 @@ void tell_state(consumer *c, rstream_handle_state state, int reason, const char 
 void on_subscribed(conn_request *request, int status, wire::bytes) {
   consumer *c = RSTREAM_OWNER(request, consumer, request);
   if (consumer_connection_gone(c)) return;  // consumer_lost() follows
-  bool anew = c->resubscribe != resubscribe_step::none;
   if (status == 0) {
     c->resubscribe = resubscribe_step::none;
-    if (anew) return;
+    if (c->phase == consumer_phase::open) return;  // begun anew
     set_phase(c, consumer_phase::open);
     log_line(c->env->log, log_level::info, "consumer open on %s", c->stream);
     if (!c->closing) tell_state(c, RSTREAM_STATE_OPEN, 0, "");
@@ -170,6 +169,7 @@ void finish(consumer *c) {
   net_timer_stop(*e->world, c->retry_timer);
   tracker_stop(c);
   update_cancel(c);
+  streaming_stop(c);
   chunk_handles_orphan(c);
   net_task_cancel(c->task);
   queries_fail(c, RSTREAM_ECANCELED);
@@ -304,6 +304,7 @@ void consumer_connected(consumer *c) { start(c); }
 void consumer_lost(consumer *c, int reason, const char *text) {
   conn_request_cancel(c->request);
   update_cancel(c);
+  streaming_stop(c);
   if (c->phase == consumer_phase::leaving) {
     finish(c);
   } else if (c->phase != consumer_phase::ended) {
@@ -357,6 +358,7 @@ void consumer_subscribe(consumer *c, const wire::offset_spec &spec) {
   // Brokers before 3.11 know no properties. StreamStats came with them.
   if (conn_supports(link, wire::key::stream_stats))
     request.properties = {{c->properties, c->property_count}};
+  if (uint32_t least = c->options.streaming_min_bytes) conn_expect_pieces(link, least);
   c->request.on_response = on_subscribed;
   int rc = conn_request_send(link, c->request, wire::key::subscribe, request);
   if (rc < 0) consumer_end(c, rc, "can't subscribe");

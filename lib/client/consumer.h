@@ -3,6 +3,7 @@
 #include "client/connections.h"
 #include "client/stream_lookup.h"
 #include "codec/amqp_decode.h"
+#include "codec/chunk_pieces.h"
 #include "codec/unpack.h"
 #include "rstream/super_consumer.h"
 
@@ -68,6 +69,29 @@ enum class resubscribe_step : uint8_t {
   subscribing
 };
 
+// A chunk that is handed out while it arrives.
+struct streamed_chunk {
+  enum class stage : uint8_t {
+    none,
+    reading,  // its messages are handed out
+    passing,  // no more of them, but all bytes count for the CRC
+    dropping  // up to the end of its frame
+  };
+  stage at = stage::none;
+  bool is_cut = false;  // not all of it was handed out, and is asked for anew
+  chunk_header header;
+  uint32_t chunk_bytes = 0;
+  uint32_t data_left = 0;   // bytes of its data to come
+  uint32_t large_left = 0;  // those of an entry that is too large
+  uint32_t crc = 0;         // of what was taken
+  chunk_rest rest;
+  // Nothing of it is finished before its CRC was seen to be right.
+  uint64_t began_at = 0;    // the first message that comes again else
+  uint64_t reached = 0;     // behind the last message handed out; 0: none was
+  uint64_t handed_out = 0;  // messages
+  unpacker sub_entries;
+};
+
 // rstream_consumer_query_offset() of the application.
 struct offset_query {
   list_node node;
@@ -130,6 +154,7 @@ struct rstream_consumer {
   uint64_t skip_below = 0;  // the next message handed out is at or above this
   rstream::list chunks;     // handed out, in order, up to the last one not finished
   rstream::list waiting;    // received, not handed out yet: it was paused
+  rstream::streamed_chunk streamed;
 
   rstream::consumer_flow flow;
   rstream::offset_tracker tracker;
@@ -190,6 +215,12 @@ void consumer_connected(consumer *c);
 void consumer_lost(consumer *c, int reason, const char *text);
 void consumer_delivered(consumer *c, const wire::deliver &frame, slab *owner);
 void consumer_updated(consumer *c, const wire::consumer_update &frame);
+// Whether a chunk of that size is handed out while it arrives.
+inline bool consumer_streams(const consumer *c, uint32_t chunk_bytes) {
+  uint32_t least = c->options.streaming_min_bytes;
+  return least > 0 && chunk_bytes >= least;
+}
+piece_taken consumer_delivered_piece(consumer *c, const deliver_piece &piece);
 
 // ---- consumer_tracking.cpp
 

@@ -6,99 +6,6 @@ namespace rstream {
 
 namespace {
 
-bool wants_messages(const consumer *c) {
-  return !c->closing && c->phase != consumer_phase::ended;
-}
-
-unpack_limits limits_of(const consumer *c) {
-  return {c->options.max_sub_entry_bytes, c->options.max_chunk_decompressed_bytes};
-}
-
-void tell_gap(consumer *c, const chunk_gap &gap, int status) {
-  c->stats.entries_bad++;
-  log_line(c->env->log, log_level::error,
-           "consumer on %s: %llu messages from offset %llu: %s", c->stream,
-           static_cast<unsigned long long>(gap.record_count),
-           static_cast<unsigned long long>(gap.first_offset), gap.reason);
-  if (!c->options.on_entry_error) return;
-  rstream_entry_error error{sizeof error,     status,           gap.first_offset,
-                            gap.record_count, gap.bytes.data(), gap.bytes.size(),
-                            gap.reason};
-  c->options.on_entry_error(c, &error, c->options.user);
-}
-
-// Whether nothing of a sub-entry is wanted, so that it need not be unpacked.
-bool all_below(const chunk_gap &gap, uint64_t offset) {
-  return gap.first_offset + gap.record_count <= offset;
-}
-
-// A sub-entry before its messages: on to them, or past it.
-void deliver_packed(consumer *c, unpacker &u, chunk_cursor &cursor, chunk_gap &gap) {
-  if (all_below(gap, c->skip_below)) {
-    c->stats.messages_filtered += gap.record_count;
-    return;
-  }
-  int rc = unpacker_open(u, *c->env->pool, cursor, gap);
-  if (rc < 0) tell_gap(c, gap, rc);
-}
-
-bool is_unwanted(const consumer *c, const rstream_message_view &view) {
-  return c->options.on_filter && !c->options.on_filter(&view, c->options.user);
-}
-
-// After the walk over a chunk's messages.
-void count_delivered(consumer *c, uint64_t handed_out, uint64_t next_offset) {
-  c->stats.messages += handed_out;
-  c->env->messages_consumed += handed_out;
-  if (next_offset <= c->skip_below) return;
-  c->skip_below = next_offset;
-  tracker_finished(c, next_offset, handed_out);
-}
-
-// Message by message, without a chunk object: the frame stays as it is while this runs.
-// False when it was paused before the end; c->skip_below tells where to go on.
-bool deliver_messages(consumer *c, const chunk_header &header, wire::bytes entries) {
-  chunk_cursor cursor = chunk_cursor_of(header, entries);
-  chunk_record record;
-  chunk_gap gap;
-  rstream_message_cb on_message = c->options.on_message;
-  void *user = c->options.user;
-  uint64_t skip_below = c->skip_below;
-  uint64_t handed_out = 0;
-  bool filters = c->options.on_filter;
-  bool stopped = false;
-  rstream_message_view view{};
-  rstream_codec codec = c->options.codec;
-  unpacker u;
-  unpacker_start(u, *c->env->compression, limits_of(c), unpack_keep::latest);
-  while (!stopped) {
-    chunk_step step = chunk_next(cursor, record, gap);
-    if (step == chunk_step::record) {
-      if (record.offset < skip_below) {
-        c->stats.messages_filtered++;
-        continue;
-      }
-      consumer_fill_view(view, record, codec);
-      if (filters && is_unwanted(c, view)) {
-        c->stats.messages_filtered++;
-        continue;
-      }
-      handed_out++;
-      on_message(c, &view, user);
-    } else if (step == chunk_step::packed) {
-      deliver_packed(c, u, cursor, gap);
-    } else if (step == chunk_step::gap) {
-      tell_gap(c, gap, RSTREAM_ECODEC);
-    } else {
-      break;
-    }
-    stopped = c->closing || c->flow.paused;
-  }
-  unpacker_release(u);
-  count_delivered(c, handed_out, cursor.offset);
-  return !stopped || cursor.offset == header.first_offset + header.record_count;
-}
-
 // ---- chunk objects
 
 rstream_chunk *chunk_of(list_node *node) {
@@ -121,7 +28,8 @@ rstream_chunk *make_chunk(consumer *c, const wire::deliver &frame, slab *owner,
   chunk->codec = c->options.codec;
   chunk->cursor = chunk_cursor_of(header, entries);
   compression_set_ref(c->env->compression);
-  unpacker_start(chunk->unpacker, *c->env->compression, limits_of(c), unpack_keep::all);
+  unpacker_start(chunk->unpacker, *c->env->compression, consumer_unpack_limits(c),
+                 unpack_keep::all);
   c->stats.chunks_held++;
   c->stats.bytes_held += chunk->frame_bytes;
   return chunk;
@@ -186,35 +94,16 @@ void tell_chunk(consumer *c, rstream_chunk *chunk) {
   chunk_handle_release(chunk);
 }
 
-// Until a chunk has been handed out, the consumer stands at its begin. What lies before
-// was not asked for, or has no message for it.
-void stand_at(consumer *c, const chunk_header &header) {
-  c->stats.next_offset = header.first_offset;
-}
-
-// By what the broker told last, which may be more than it told with a chunk that waited.
-void tell_caught_up(consumer *c, const chunk_header &header) {
-  c->stats.next_offset = header.first_offset + header.record_count;
-  bool caught_up =
-      c->knows_committed && header.first_offset >= c->stats.committed_chunk_id;
-  bool news = caught_up && !c->caught_up;
-  c->caught_up = caught_up;
-  if (news && c->options.on_caught_up && !c->closing)
-    c->options.on_caught_up(c, c->stats.next_offset, c->options.user);
-}
-
 // ---- chunks that wait
-
-bool waits(const consumer *c) { return c->flow.paused || !list_empty(c->waiting); }
 
 // Hands out one that has waited. False when it has to wait again.
 bool hand_out_waiting(consumer *c, rstream_chunk *chunk) {
   list_remove(chunk->node);
   chunk_header header = chunk->header;
-  stand_at(c, header);
+  consumer_stand_at(c, header);
   if (c->options.on_chunk) {
     tell_chunk(c, chunk);
-  } else if (deliver_messages(c, header, chunk->entries)) {
+  } else if (messages_hand_out(c, header, chunk->entries)) {
     release_bytes(chunk);
     recycle(c, chunk);
     flow_finished(c);
@@ -222,77 +111,22 @@ bool hand_out_waiting(consumer *c, rstream_chunk *chunk) {
     list_push_front(c->waiting, chunk->node);
     return false;
   }
-  tell_caught_up(c, header);
+  consumer_tell_caught_up(c, header);
   return true;
 }
 
-// ---- bad chunks
-
-constexpr uint32_t most_bad_attempts = 3;
-
-// Where to have the broker begin anew.
-wire::offset_spec resume_point(const consumer *c, const chunk_header *header) {
-  if (c->skip_below > 0) return wire::offset_at(c->skip_below);
-  bool from_first = c->options.offset_type == RSTREAM_OFFSET_FIRST;
-  return header && !from_first ? wire::offset_at(header->first_offset) : consumer_spec(c);
-}
-
-rstream_bad_chunk action_for(consumer *c, uint64_t offset) {
-  if (c->options.bad_chunk != RSTREAM_BAD_CHUNK_RESUBSCRIBE) return c->options.bad_chunk;
-  if (c->bad_attempts > 0 && c->bad_offset != offset) c->bad_attempts = 0;
-  c->bad_offset = offset;
-  return c->bad_attempts++ < most_bad_attempts ? RSTREAM_BAD_CHUNK_RESUBSCRIBE
-                                               : RSTREAM_BAD_CHUNK_END;
-}
-
-void handle_bad_chunk(consumer *c, int status, const chunk_header *header,
-                      const char *text) {
-  c->stats.chunks_bad++;
-  rstream_chunk_error error{sizeof error,
-                            status,
-                            header ? header->first_offset : c->skip_below,
-                            header ? header->record_count : 0,
-                            RSTREAM_BAD_CHUNK_END,
-                            text};
-  wire::offset_spec resume = resume_point(c, header);
-  error.action = action_for(c, error.first_offset);
-  log_line(c->env->log, log_level::error, "consumer on %s: at offset %llu: %s", c->stream,
-           static_cast<unsigned long long>(error.first_offset), text);
-  if (c->options.on_chunk_error) c->options.on_chunk_error(c, &error, c->options.user);
-  if (c->closing) return;
-  switch (error.action) {
-  case RSTREAM_BAD_CHUNK_RESUBSCRIBE: flow_resubscribe(c, resume); break;
-  case RSTREAM_BAD_CHUNK_SKIP: flow_dropped(c); break;
-  case RSTREAM_BAD_CHUNK_END: consumer_end(c, status, text); break;
-  }
-}
+// ---- what arrives
 
 // False when it is bad, and dealt with.
 bool check_chunk(consumer *c, const wire::deliver &frame, chunk_header &header,
                  wire::bytes &entries) {
   if (!chunk_parse(frame.chunk, header, entries)) {
-    handle_bad_chunk(c, RSTREAM_EPROTO, nullptr, "a chunk's header is malformed");
+    chunk_found_malformed(c);
     return false;
   }
   if (!c->options.crc_off && !chunk_crc_matches(header, entries)) {
-    handle_bad_chunk(c, RSTREAM_ECHECKSUM, &header, "a chunk's CRC-32 does not match");
+    chunk_found_damaged(c, header, c->skip_below);
     return false;
-  }
-  return true;
-}
-
-// What is not handed out at all, and why not. True when it was dealt with.
-bool drop_unwanted(consumer *c, const chunk_header &header) {
-  if (header.type != chunk_type_user) {
-    flow_dropped(c);  // the broker's own book-keeping
-    return true;
-  }
-  if (c->active && flow_has_room(c)) return false;
-  c->stats.chunks_dropped++;
-  if (c->active) {
-    flow_resubscribe(c, resume_point(c, &header));
-  } else {
-    flow_dropped(c);
   }
   return true;
 }
@@ -300,12 +134,12 @@ bool drop_unwanted(consumer *c, const chunk_header &header) {
 // False when out of memory.
 bool hand_out(consumer *c, const wire::deliver &frame, slab *owner,
               const chunk_header &header, wire::bytes entries) {
-  bool must_wait = waits(c);
-  if (list_empty(c->waiting)) stand_at(c, header);
+  bool must_wait = consumer_must_wait(c);
+  if (list_empty(c->waiting)) consumer_stand_at(c, header);
   if (!c->options.on_chunk && !must_wait) {
-    if (deliver_messages(c, header, entries)) {
+    if (messages_hand_out(c, header, entries)) {
       flow_finished(c);
-      tell_caught_up(c, header);
+      consumer_tell_caught_up(c, header);
       return true;
     }
     if (c->closing) return true;
@@ -319,7 +153,7 @@ bool hand_out(consumer *c, const wire::deliver &frame, slab *owner,
   }
   // The application may open and close while it is called; the consumer itself stays.
   tell_chunk(c, chunk);
-  tell_caught_up(c, header);
+  consumer_tell_caught_up(c, header);
   return true;
 }
 
@@ -328,24 +162,43 @@ bool hand_out(consumer *c, const wire::deliver &frame, slab *owner,
 bool tell_chunk_gap(rstream_chunk *chunk, const chunk_gap &gap, int status) {
   if (!chunk->consumer) return true;
   chunk->refs++;
-  tell_gap(chunk->consumer, gap, status);
+  messages_tell_gap(chunk->consumer, gap, status);
   bool wanted = chunk->refs > 1;
   chunk_handle_release(chunk);
   return wanted;
 }
 
-// As deliver_packed().
+// As open_packed() of consumer_messages.cpp.
 bool open_packed(rstream_chunk *chunk, chunk_gap &gap) {
-  if (all_below(gap, chunk->skip_below)) return true;
+  if (gap_is_below(gap, chunk->skip_below)) return true;
   int rc = unpacker_open(chunk->unpacker, *chunk->slab->pool, chunk->cursor, gap);
   return rc == 0 || tell_chunk_gap(chunk, gap, rc);
 }
 
 }  // namespace
 
+void consumer_note_committed(consumer *c, const wire::deliver &frame) {
+  c->stats.committed_chunk_id = frame.committed_chunk_id;
+  c->knows_committed = frame.version >= 2;
+}
+
+void consumer_stand_at(consumer *c, const chunk_header &header) {
+  c->stats.next_offset = header.first_offset;
+}
+
+void consumer_tell_caught_up(consumer *c, const chunk_header &header) {
+  c->stats.next_offset = header.first_offset + header.record_count;
+  bool caught_up =
+      c->knows_committed && header.first_offset >= c->stats.committed_chunk_id;
+  bool news = caught_up && !c->caught_up;
+  c->caught_up = caught_up;
+  if (news && c->options.on_caught_up && !c->closing)
+    c->options.on_caught_up(c, c->stats.next_offset, c->options.user);
+}
+
 void consumer_delivered(consumer *c, const wire::deliver &frame, slab *owner) {
   flow_arrived(c, frame.chunk.size());
-  if (!wants_messages(c)) return;
+  if (!consumer_wants_messages(c)) return;
   if (c->resubscribe == resubscribe_step::unsubscribing) {
     c->stats.chunks_dropped++;
     return;
@@ -356,15 +209,14 @@ void consumer_delivered(consumer *c, const wire::deliver &frame, slab *owner) {
   c->bad_attempts = 0;
   c->stats.chunks++;
   c->stats.bytes += frame.chunk.size();
-  c->stats.committed_chunk_id = frame.committed_chunk_id;
-  c->knows_committed = frame.version >= 2;
-  if (drop_unwanted(c, header)) return;
+  consumer_note_committed(c, frame);
+  if (chunk_drop_unwanted(c, header)) return;
   if (!hand_out(c, frame, owner, header, entries))
     consumer_end(c, RSTREAM_ENOMEM, "out of memory for a chunk");
 }
 
 void chunks_hand_out_waiting(consumer *c) {
-  while (!list_empty(c->waiting) && !c->flow.paused && wants_messages(c)) {
+  while (!list_empty(c->waiting) && !c->flow.paused && consumer_wants_messages(c)) {
     if (!hand_out_waiting(c, chunk_of(c->waiting.next))) return;
   }
 }
@@ -398,7 +250,7 @@ const rstream_message_view *chunk_handle_next(rstream_chunk *chunk) {
     }
     if (record.offset < chunk->skip_below) continue;
     consumer_fill_view(chunk->view, record, chunk->codec);
-    if (chunk->consumer && is_unwanted(chunk->consumer, chunk->view)) continue;
+    if (chunk->consumer && consumer_filters_out(chunk->consumer, chunk->view)) continue;
     return &chunk->view;
   }
 }

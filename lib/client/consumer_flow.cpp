@@ -108,12 +108,15 @@ void flow_send(consumer *c) {
 }
 
 void flow_resubscribe(consumer *c, const wire::offset_spec &spec) {
+  c->resubscribe_at = spec;
   if (c->resubscribe == resubscribe_step::unsubscribing) return;
   c->stats.resubscribes++;
   c->resubscribe = resubscribe_step::unsubscribing;
-  c->resubscribe_at = spec;
   chunks_drop_waiting(c);
   update_cancel(c);
+  if (consumer_connection_gone(c)) return;  // consumer_lost() was called
+  // The answer to Subscribe may be awaited: the broker takes both in order.
+  conn_request_cancel(c->request);
   c->request.on_response = on_unsubscribed;
   wire::unsubscribe request{.subscription_id = c->member.id};
   int rc = conn_request_send(member_conn(c->member), c->request, wire::key::unsubscribe,
@@ -123,6 +126,8 @@ void flow_resubscribe(consumer *c, const wire::offset_spec &spec) {
 
 void flow_check_resubscribe(consumer *c) {
   if (c->resubscribe != resubscribe_step::waiting_for_room || c->closing) return;
+  // What is paused and can't be kept is asked for when it goes on.
+  if (c->flow.paused && c->options.streaming_min_bytes > 0) return;
   bool room = !limits_bytes(c) || c->stats.bytes_held <= c->options.max_bytes_held / 2;
   if (room && !consumer_connection_gone(c)) subscribe_anew(c);
 }

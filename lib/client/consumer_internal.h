@@ -68,8 +68,69 @@ void update_go_on(consumer *c);
 // No answer will be given any more, but the one that the broker waits for.
 void update_cancel(consumer *c);
 
+// ---- consumer_messages.cpp
+
+struct message_walk {
+  uint64_t next_offset;
+  uint64_t handed_out;
+};
+
+// Calls on_message for each message of the cursor, to its end or until that closes or
+// pauses the consumer.
+message_walk messages_walk(consumer *c, chunk_cursor cursor, unpacker &u);
+// After a walk. False when nothing came of it that is not below what was handed out.
+bool messages_count(consumer *c, const message_walk &walk);
+// The messages of a chunk, without a chunk object: the frame stays as it is while this
+// runs. False when it was paused before the end; c->skip_below tells where to go on.
+bool messages_hand_out(consumer *c, const chunk_header &header, wire::bytes entries);
+void messages_tell_gap(consumer *c, const chunk_gap &gap, int status);
+
+inline bool consumer_filters_out(const consumer *c, const rstream_message_view &view) {
+  return c->options.on_filter && !c->options.on_filter(&view, c->options.user);
+}
+
+inline unpack_limits consumer_unpack_limits(const consumer *c) {
+  return {c->options.max_sub_entry_bytes, c->options.max_chunk_decompressed_bytes};
+}
+
+// Whether nothing of a sub-entry is wanted, so that it need not be unpacked.
+inline bool gap_is_below(const chunk_gap &gap, uint64_t offset) {
+  return gap.first_offset + gap.record_count <= offset;
+}
+
+// ---- consumer_streaming.cpp
+
+// No more of the chunk that is on its way will come.
+void streaming_stop(consumer *c);
+
+// ---- consumer_bad_chunk.cpp
+
+// Both say what happens next, and have it happen. `next` is the first message that comes
+// again when a damaged chunk is asked for anew.
+void chunk_found_malformed(consumer *c);
+void chunk_found_damaged(consumer *c, const chunk_header &header, uint64_t next);
+// What is not handed out at all, and why not. True when it was dealt with.
+bool chunk_drop_unwanted(consumer *c, const chunk_header &header);
+// Where to have the broker begin anew, in the chunk at hand if it is known.
+wire::offset_spec chunk_resume_point(const consumer *c, const chunk_header *header);
+
 // ---- consumer_chunk.cpp
 
+inline bool consumer_wants_messages(const consumer *c) {
+  return !c->closing && c->phase != consumer_phase::ended;
+}
+// What arrives can't be handed out at once.
+inline bool consumer_must_wait(const consumer *c) {
+  return c->flow.paused || !list_empty(c->waiting);
+}
+// What a frame tells about the stream.
+void consumer_note_committed(consumer *c, const wire::deliver &frame);
+// Until a chunk has been handed out, the consumer stands at its begin. What lies before
+// was not asked for, or has no message for it.
+void consumer_stand_at(consumer *c, const chunk_header &header);
+// All of a chunk was handed out. By what the broker told last, which may be more than it
+// told with a chunk that waited.
+void consumer_tell_caught_up(consumer *c, const chunk_header &header);
 // Hands out what waited while it was paused.
 void chunks_hand_out_waiting(consumer *c);
 // What was received and not handed out goes.

@@ -126,7 +126,7 @@ struct conn_events {
   // conn_renew_login() came to its end. nullptr: not wanted.
   void (*on_renewed)(conn *c, int status, const char *text) = nullptr;
   // Whether a Deliver frame comes in pieces; see conn_expect_pieces(). From then on all
-  // of it does. nullptr: never.
+  // of it does.
   bool (*wants_pieces)(conn *c, uint8_t subscription_id, uint32_t chunk_bytes) = nullptr;
   piece_taken (*on_deliver_piece)(conn *c, const deliver_piece &piece) = nullptr;
 };

@@ -30,10 +30,10 @@ struct seen {
 
 struct consume_amqp : consumer_test {};
 
-struct amqp_both : consumer_test, testing::WithParamInterface<bool> {
+struct amqp_each : consumer_test, testing::WithParamInterface<consume_way> {
   std::vector<seen> views;
 
-  static void take(amqp_both *t, const rstream_message_view &m) {
+  static void take(amqp_each *t, const rstream_message_view &m) {
     t->views.push_back({m.offset, to_hex({m.body, m.body_size}),
                         to_hex({m.encoded, m.encoded_size}), m.status, m.body_type,
                         m.struct_size});
@@ -44,16 +44,17 @@ struct amqp_both : consumer_test, testing::WithParamInterface<bool> {
     o.codec = codec;
     o.user = this;
     o.on_state = [](rstream_consumer *, const rstream_state *s, void *user) {
-      static_cast<amqp_both *>(user)->log.states.push_back(s->state);
+      static_cast<amqp_each *>(user)->log.states.push_back(s->state);
     };
-    if (GetParam()) {
+    if (GetParam() == consume_way::streamed) o.streaming_min_bytes = 1;
+    if (GetParam() == consume_way::by_chunk) {
       o.on_chunk = [](rstream_consumer *, rstream_chunk *chunk, void *user) {
         while (const rstream_message_view *m = rstream_chunk_next(chunk))
-          take(static_cast<amqp_both *>(user), *m);
+          take(static_cast<amqp_each *>(user), *m);
       };
     } else {
       o.on_message = [](rstream_consumer *, const rstream_message_view *m, void *user) {
-        take(static_cast<amqp_both *>(user), *m);
+        take(static_cast<amqp_each *>(user), *m);
       };
     }
     return o;
@@ -70,11 +71,9 @@ struct amqp_both : consumer_test, testing::WithParamInterface<bool> {
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(client, amqp_both, testing::Bool(), [](const auto &way) {
-  return way.param ? "by_chunk" : "by_message";
-});
+INSTANTIATE_TEST_SUITE_P(client, amqp_each, every_consume_way, name_of_param);
 
-TEST_P(amqp_both, the_body_is_the_content_of_the_body_sections) {
+TEST_P(amqp_each, the_body_is_the_content_of_the_body_sections) {
   struct expectation {
     const char *message;
     const char *body;
@@ -106,7 +105,7 @@ TEST_P(amqp_both, the_body_is_the_content_of_the_body_sections) {
 }
 
 // And leaves nothing behind for the next one.
-TEST_P(amqp_both, what_can_not_be_read_comes_as_it_is_with_a_status) {
+TEST_P(amqp_each, what_can_not_be_read_comes_as_it_is_with_a_status) {
   open(taking(RSTREAM_CODEC_AMQP));
   const char *broken[] = {"6e6f20414d5150", "005375a0036869", "0053",
                           "005375b0ffffffff6869"};
@@ -127,7 +126,7 @@ TEST_P(amqp_both, what_can_not_be_read_comes_as_it_is_with_a_status) {
   EXPECT_EQ(consumer_stats().messages, messages.size());
 }
 
-TEST_P(amqp_both, raw_bodies_are_all_of_the_message) {
+TEST_P(amqp_each, raw_bodies_are_all_of_the_message) {
   open(taking(RSTREAM_CODEC_RAW));
   deliver_all({data_hi, value_true, "6e6f20414d5150"});
   for (const seen &v : views) {
@@ -138,7 +137,7 @@ TEST_P(amqp_both, raw_bodies_are_all_of_the_message) {
   EXPECT_EQ(views[1].body, value_true);
 }
 
-TEST_P(amqp_both, messages_of_sub_entries_are_read_alike) {
+TEST_P(amqp_each, messages_of_sub_entries_are_read_alike) {
   open(taking(RSTREAM_CODEC_AMQP));
   deliver(chunk_builder().sub_entry(
       {text_of(from_hex(data_hi)), "not AMQP", text_of(from_hex(properties_then_hi))}));

@@ -73,19 +73,15 @@ struct sub_entries : consumer_test {
   }
 };
 
-struct sub_entries_both : sub_entries, testing::WithParamInterface<bool> {
-  rstream_consumer_options consumer_options() {
-    return GetParam() ? log.chunk_options() : log.message_options();
-  }
+struct sub_entries_each : sub_entries, testing::WithParamInterface<consume_way> {
+  rstream_consumer_options consumer_options() { return log.options_for(GetParam()); }
 };
 
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(client, sub_entries_both, testing::Bool(), [](const auto &way) {
-  return way.param ? "by_chunk" : "by_message";
-});
+INSTANTIATE_TEST_SUITE_P(client, sub_entries_each, every_consume_way, name_of_param);
 
-TEST_P(sub_entries_both, every_compression_that_is_built_in_is_read) {
+TEST_P(sub_entries_each, every_compression_that_is_built_in_is_read) {
   open(consumer_options());
   chunk_builder b;
   std::string expected;
@@ -108,7 +104,7 @@ TEST_P(sub_entries_both, every_compression_that_is_built_in_is_read) {
   EXPECT_EQ(consumer_stats().next_offset, offset + 2);
 }
 
-TEST_P(sub_entries_both, what_is_not_there_is_an_entry_error_and_the_rest_goes_on) {
+TEST_P(sub_entries_each, what_is_not_there_is_an_entry_error_and_the_rest_goes_on) {
   open(consumer_options());
   deliver(chunk_builder()
               .message("a")
@@ -126,7 +122,7 @@ TEST_P(sub_entries_both, what_is_not_there_is_an_entry_error_and_the_rest_goes_o
   EXPECT_FALSE(log.ended());
 }
 
-TEST_P(sub_entries_both, the_applications_own_codec_is_used) {
+TEST_P(sub_entries_each, the_applications_own_codec_is_used) {
   create();
   int calls = 0;
   rstream_compressor own = reversing(&calls);
@@ -143,7 +139,7 @@ TEST_P(sub_entries_both, the_applications_own_codec_is_used) {
   EXPECT_EQ(rstream_env_register_compressor(env, &own), RSTREAM_EBUSY);
 }
 
-TEST_P(sub_entries_both, the_limits_are_those_of_the_options) {
+TEST_P(sub_entries_each, the_limits_are_those_of_the_options) {
   rstream_consumer_options o = consumer_options();
   o.max_sub_entry_bytes = 100;
   o.max_chunk_decompressed_bytes = 150;
@@ -158,10 +154,10 @@ TEST_P(sub_entries_both, the_limits_are_those_of_the_options) {
   deliver(b);
   ASSERT_TRUE(wait_for_credits(2));
   EXPECT_EQ(log.entry_errors, "101+1 103+1 105+1 107+1 ");
-  EXPECT_EQ(consumer_stats().messages, GetParam() ? 8u : 4u);
+  EXPECT_EQ(consumer_stats().messages, GetParam() == consume_way::by_chunk ? 8u : 4u);
 }
 
-TEST_P(sub_entries_both, below_the_offset_asked_for_nothing_is_even_unpacked) {
+TEST_P(sub_entries_each, below_the_offset_asked_for_nothing_is_even_unpacked) {
   create();
   int calls = 0;
   rstream_compressor own = reversing(&calls);
@@ -186,9 +182,9 @@ TEST_P(sub_entries_both, below_the_offset_asked_for_nothing_is_even_unpacked) {
   EXPECT_EQ(consumer_stats().messages, 3u);
 }
 
-TEST_P(sub_entries_both, closing_inside_a_sub_entry_ends_it_there) {
+TEST_P(sub_entries_each, closing_inside_a_sub_entry_ends_it_there) {
   rstream_consumer_options o = consumer_options();
-  if (GetParam()) {
+  if (GetParam() == consume_way::by_chunk) {
     o.on_chunk = [](rstream_consumer *c, rstream_chunk *chunk, void *user) {
       consumer_log::of(user)->add(*rstream_chunk_next(chunk));
       consumer_log::of(user)->add(*rstream_chunk_next(chunk));
@@ -210,7 +206,7 @@ TEST_P(sub_entries_both, closing_inside_a_sub_entry_ends_it_there) {
   EXPECT_EQ(log.messages, "100=a 101=b");
 }
 
-TEST_P(sub_entries_both, out_of_memory_is_an_entry_error_and_the_rest_goes_on) {
+TEST_P(sub_entries_each, out_of_memory_is_an_entry_error_and_the_rest_goes_on) {
   open(consumer_options());
   chunk_builder b;
   add(b, gzip, {"a"});

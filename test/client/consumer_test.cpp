@@ -115,6 +115,23 @@ TEST_F(consumer, a_wrong_crc_ends_it_and_nothing_of_the_chunk_is_handed_out) {
   EXPECT_EQ(link->of(key::unsubscribe).size(), 1u);
 }
 
+TEST_F(consumer, a_bad_chunk_ahead_of_the_answer_to_subscribe_is_asked_for_anew) {
+  peer_frame first;
+  broker.on_frame = [&](peer_link &l, const peer_frame &f) {
+    if (f.key == raw(key::unsubscribe)) l.answer(first, wire::response::ok);
+    if (f.key != raw(key::subscribe) || !first.bytes.empty()) return false;
+    first = f;
+    l.send(encoded(wire::deliver{0, 2, 0, bad_crc().build()}));
+    return true;
+  };
+  open(log.message_options());
+  EXPECT_EQ(link->of(key::subscribe).size(), 2u);
+  EXPECT_EQ(link->of(key::unsubscribe).size(), 1u);
+  deliver_at(100, {"good"});
+  ASSERT_TRUE(wait_for_credits(1));
+  EXPECT_EQ(log.messages, "100=good");
+}
+
 TEST_F(consumer, a_wrong_crc_hands_out_no_chunk_either) {
   rstream_consumer_options o = log.chunk_options();
   o.bad_chunk = RSTREAM_BAD_CHUNK_END;

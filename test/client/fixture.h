@@ -62,6 +62,22 @@ struct producer_log {
   }
 };
 
+// The ways to consume.
+enum class consume_way { by_message, by_chunk, streamed };
+
+constexpr consume_way consume_ways_all[] = {consume_way::by_message,
+                                            consume_way::by_chunk, consume_way::streamed};
+
+constexpr const char *name_of(consume_way way) {
+  constexpr const char *names[] = {"by_message", "by_chunk", "streamed"};
+  return names[static_cast<int>(way)];
+}
+
+const auto every_consume_way = testing::ValuesIn(consume_ways_all);
+inline std::string name_of_param(const testing::TestParamInfo<consume_way> &info) {
+  return name_of(info.param);
+}
+
 struct consumer_log {
   std::string messages;  // "100=hi 101=x"
   std::vector<rstream_chunk *> kept;
@@ -119,6 +135,12 @@ struct consumer_log {
       rstream_chunk_retain(chunk);
       log->kept.push_back(chunk);
     };
+    return o;
+  }
+  rstream_consumer_options options_for(consume_way way) {
+    if (way == consume_way::by_chunk) return chunk_options();
+    rstream_consumer_options o = message_options();
+    if (way == consume_way::streamed) o.streaming_min_bytes = 1;
     return o;
   }
   static void on_closed(rstream_consumer *, int, void *user) { of(user)->closed++; }

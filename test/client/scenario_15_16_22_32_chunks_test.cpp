@@ -19,6 +19,8 @@ void deliver_after_subscribe(fake::broker &b, std::vector<fake::chunk_parts> chu
 }
 
 struct scenario_15 : fake_client {
+  consume_way way = consume_way::by_message;
+
   // Something of everything; what came of it.
   std::string session() {
     std::string told;
@@ -41,7 +43,7 @@ struct scenario_15 : fake_client {
     EXPECT_TRUE(run_until([&] { return plog.outcomes.size() >= 3 || plog.ended(); }));
     told += plog.summary() + '|';
     consumer_log &clog = new_consumer_log();
-    rstream_consumer_options co = clog.message_options();
+    rstream_consumer_options co = clog.options_for(way);
     co.offset_type = RSTREAM_OFFSET_FIRST;
     co.name = "reader";
     rstream_consumer *c = open_consumer(clog, co);
@@ -74,11 +76,31 @@ struct scenario_15 : fake_client {
     fake::stream_create(cluster(), "invoices");
     return told;
   }
+
+  void expect_the_same() {
+    std::string whole = session();
+    EXPECT_EQ(whole,
+              "1:0 2:0 3:0|0=hello 1= 2=a longer message than the two before|0 3|02 1 1");
+    // What the broker sends at once is cut behind n bytes, and again behind as many; with
+    // each n until there is nothing left to be cut.
+    auto pieces_of = [&](size_t n) {
+      node().on_open = [n](fake::peer &p) { fake::peer_pace(p, n); };
+      uint64_t before = totals(cluster()).pieces_sent;
+      EXPECT_EQ(session(), whole) << "in pieces of " << n;
+      return totals(cluster()).pieces_sent - before;
+    };
+    uint64_t uncut = pieces_of(SIZE_MAX);
+    EXPECT_GE(uncut, 15u);
+    size_t n = 1;
+    for (; pieces_of(n) > uncut && n < 1000; n++) ASSERT_FALSE(HasFailure());
+    EXPECT_GT(n, 100u);
+    EXPECT_LT(n, 1000u);
+  }
 };
 struct scenario_16 : fake_client {
   // What a consumer of that kind is given of a chunk with `entries` entries: a message,
   // and three in a sub-batch, in turns.
-  void expect_mixed(int entries, bool by_chunk) {
+  void expect_mixed(int entries, consume_way way) {
     fake::chunk_parts parts = {.first_offset = 1000};
     std::string expected;
     uint64_t offset = 1000;
@@ -100,8 +122,11 @@ struct scenario_16 : fake_client {
     deliver_after_subscribe(node(), {parts});
     create();
     consumer_log &log = new_consumer_log();
-    open_consumer(log, by_chunk ? log.chunk_options() : log.message_options());
-    EXPECT_TRUE(run_until([&] { return !log.messages.empty() || log.ended(); }));
+    open_consumer(log, log.options_for(way));
+    EXPECT_TRUE(run_until([&] {
+      return log.messages.size() >= expected.size() || log.ended() ||
+             !log.entry_errors.empty();
+    }));
     EXPECT_EQ(log.messages, expected);
     EXPECT_EQ(log.entry_errors, "");
     renew();
@@ -113,23 +138,12 @@ struct scenario_32 : fake_client {};
 }  // namespace
 
 TEST_F(scenario_15, every_frame_split_at_every_point_gives_the_same) {
-  std::string whole = session();
-  EXPECT_EQ(whole,
-            "1:0 2:0 3:0|0=hello 1= 2=a longer message than the two before|0 3|02 1 1");
-  // What the broker sends at once is cut behind n bytes, and again behind as many; with
-  // each n until there is nothing left to be cut.
-  auto pieces_of = [&](size_t n) {
-    node().on_open = [n](fake::peer &p) { fake::peer_pace(p, n); };
-    uint64_t before = totals(cluster()).pieces_sent;
-    EXPECT_EQ(session(), whole) << "in pieces of " << n;
-    return totals(cluster()).pieces_sent - before;
-  };
-  uint64_t uncut = pieces_of(SIZE_MAX);
-  EXPECT_GE(uncut, 15u);
-  size_t n = 1;
-  for (; pieces_of(n) > uncut && n < 1000; n++) ASSERT_FALSE(HasFailure());
-  EXPECT_GT(n, 100u);
-  EXPECT_LT(n, 1000u);
+  expect_the_same();
+}
+
+TEST_F(scenario_15, and_while_chunks_are_handed_out_as_they_arrive) {
+  way = consume_way::streamed;
+  expect_the_same();
 }
 
 TEST_F(scenario_16,
@@ -156,9 +170,9 @@ TEST_F(scenario_16,
 
 TEST_F(scenario_16, chunks_of_two_and_of_many_entries_are_read_to_their_end) {
   for (int entries : {1, 2, 3, 1000, 20000}) {
-    for (bool by_chunk : {false, true}) {
-      SCOPED_TRACE(std::to_string(entries) + (by_chunk ? " by chunk" : " by message"));
-      expect_mixed(entries, by_chunk);
+    for (consume_way way : consume_ways_all) {
+      SCOPED_TRACE(std::to_string(entries) + ' ' + name_of(way));
+      expect_mixed(entries, way);
     }
   }
 }
@@ -243,10 +257,10 @@ TEST_F(scenario_32,
       {"offsets that wrap", [](fake::chunk_parts &c) { c.first_offset = UINT64_MAX - 1; },
        "", true},
   };
-  for (size_t i = 0; i < 2 * std::size(cases); i++) {
-    const broken_chunk &one = cases[i / 2];
-    bool by_chunk = i % 2;
-    SCOPED_TRACE(std::string(one.what) + (by_chunk ? ", by chunk" : ", by message"));
+  for (size_t i = 0; i < 3 * std::size(cases); i++) {
+    const broken_chunk &one = cases[i / 3];
+    consume_way way = consume_ways_all[i % 3];
+    SCOPED_TRACE(std::string(one.what) + ", " + name_of(way));
     node().hooks.clear();
     fake::chunk_parts parts = {.first_offset = 10};
     fake::chunk_add(parts, "one");
@@ -256,7 +270,7 @@ TEST_F(scenario_32,
     deliver_after_subscribe(node(), {parts});
     create();
     consumer_log &log = new_consumer_log();
-    rstream_consumer_options o = by_chunk ? log.chunk_options() : log.message_options();
+    rstream_consumer_options o = log.options_for(way);
     rstream_consumer *c;
     ASSERT_EQ(rstream_consumer_open(&c, env, &o), 0);
     EXPECT_TRUE(run_until([&] { return log.ended() || !log.entry_errors.empty(); }));

@@ -41,12 +41,11 @@ byte_vector bomb_of(size_t mibs) {
   return bomb;
 }
 
-struct scenario_29 : fake_client, testing::WithParamInterface<bool> {
-  // By message or by chunk.
+struct scenario_29 : fake_client, testing::WithParamInterface<consume_way> {
   consumer_log &opened() {
     create();
     consumer_log &log = new_consumer_log();
-    open_consumer(log, GetParam() ? log.chunk_options() : log.message_options());
+    open_consumer(log, log.options_for(GetParam()));
     return log;
   }
   void deliver(const fake::chunk_parts &parts) {
@@ -62,14 +61,9 @@ struct scenario_29 : fake_client, testing::WithParamInterface<bool> {
 };
 using scenario_30 = scenario_29;
 
-const auto both_ways = testing::Bool();
-std::string way(const testing::TestParamInfo<bool> &i) {
-  return i.param ? "by_chunk" : "by_message";
-}
-
 }  // namespace
 
-INSTANTIATE_TEST_SUITE_P(client, scenario_29, both_ways, way);
+INSTANTIATE_TEST_SUITE_P(client, scenario_29, every_consume_way, name_of_param);
 
 // A chunk with a message, the bomb, and another message.
 TEST_P(scenario_29, a_gzip_bomb_stops_at_the_size_it_declares) {
@@ -105,7 +99,7 @@ TEST_P(scenario_29, a_gzip_bomb_stops_at_the_size_it_declares) {
 TEST_P(scenario_29, many_bombs_in_one_chunk_are_limited_together) {
   create();
   consumer_log &log = new_consumer_log();
-  rstream_consumer_options o = GetParam() ? log.chunk_options() : log.message_options();
+  rstream_consumer_options o = log.options_for(GetParam());
   o.max_sub_entry_bytes = 2 * mib;
   o.max_chunk_decompressed_bytes = 20 * mib;
   open_consumer(log, o);
@@ -123,7 +117,7 @@ TEST_P(scenario_29, many_bombs_in_one_chunk_are_limited_together) {
   EXPECT_LT(largest_block, 5 * mib);
 }
 
-INSTANTIATE_TEST_SUITE_P(client, scenario_30, both_ways, way);
+INSTANTIATE_TEST_SUITE_P(client, scenario_30, every_consume_way, name_of_param);
 
 TEST_P(scenario_30, a_size_that_can_not_be_true_sets_nothing_aside) {
   struct lie {
