@@ -185,9 +185,12 @@ typedef enum rstream_credit_policy {
  * afterwards: what was handed out from first_offset of the error on must not be trusted.
  * With RSTREAM_BAD_CHUNK_RESUBSCRIBE all of the chunk is then asked for and handed out
  * again, from the first message of it that this consumer was given on: this is the only
- * case where offsets go back. With RSTREAM_BAD_CHUNK_SKIP the next chunk follows. With
- * crc_off nothing is checked, and a message is finished when its callback has returned. A
- * chunk whose header is malformed is told before anything of it is handed out.
+ * case where offsets go back. When the connection is lost within a chunk, the consumer
+ * goes on behind the last message that was handed out, and the CRC-32 that counts is the
+ * one of the chunk as it is transferred again. With RSTREAM_BAD_CHUNK_SKIP the next chunk
+ * follows. With crc_off nothing is checked, and a message is finished when its callback
+ * has returned. A chunk whose header is malformed is told before anything of it is handed
+ * out.
  *
  * Closing in the middle of a chunk: no message follows, and with the CRC on those of this
  * chunk are not stored; they come again to whoever goes on from the stored offset.

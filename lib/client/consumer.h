@@ -90,6 +90,13 @@ struct streamed_chunk {
   uint64_t reached = 0;     // behind the last message handed out; 0: none was
   uint64_t handed_out = 0;  // messages
   unpacker sub_entries;
+  // A chunk whose connection was lost before its CRC was known: messages of it were
+  // handed out from `began_at` on.
+  struct {
+    bool is_set = false;
+    uint64_t first_offset = 0;
+    uint64_t began_at = 0;
+  } unverified;
 };
 
 // rstream_consumer_query_offset() of the application.

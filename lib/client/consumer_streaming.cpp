@@ -18,7 +18,9 @@ void start_reading(consumer *c, const deliver_piece &piece) {
   s.chunk_bytes = piece.left;
   s.data_left = s.header.data_bytes;
   s.rest = chunk_rest_of(s.header);
-  s.began_at = c->skip_below;
+  bool goes_on =
+      s.unverified.is_set && s.unverified.first_offset == s.header.first_offset;
+  s.began_at = goes_on ? s.unverified.began_at : c->skip_below;
   unpacker_start(s.sub_entries, *c->env->compression, consumer_unpack_limits(c),
                  unpack_keep::latest);
   consumer_stand_at(c, s.header);
@@ -27,7 +29,9 @@ void start_reading(consumer *c, const deliver_piece &piece) {
 void begin(consumer *c, const deliver_piece &piece) {
   streamed_chunk &s = c->streamed;
   unpacker_release(s.sub_entries);
+  auto unverified = s.unverified;
   s = {};
+  s.unverified = unverified;
   s.at = stage::dropping;
   flow_arrived(c, 0);  // it will not be held
   if (!consumer_wants_messages(c)) return;
@@ -129,6 +133,7 @@ void end(consumer *c) {
   streamed_chunk &s = c->streamed;
   unpacker_release(s.sub_entries);
   s.at = stage::dropping;
+  s.unverified = {};
   if (!c->options.crc_off && s.crc != s.header.crc) {
     if (consumer_wants_messages(c)) chunk_found_damaged(c, s.header, s.began_at);
     return;
@@ -170,7 +175,7 @@ void streaming_stop(consumer *c) {
   streamed_chunk &s = c->streamed;
   if (s.at == stage::none) return;
   bool is_open = s.at == stage::reading || s.at == stage::passing;
-  if (is_open && !c->options.crc_off) c->skip_below = s.began_at;
+  if (is_open) s.unverified = {true, s.header.first_offset, s.began_at};
   unpacker_release(s.sub_entries);
   s.at = stage::none;
 }

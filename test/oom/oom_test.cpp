@@ -29,8 +29,11 @@ struct promise {
 // How the producer publishes.
 enum class way {
   plain,
-  packed  // compressed sub-entries, ids of the application, completions, within a budget
+  packed,  // compressed sub-entries, ids of the application, completions, within a budget
+  streamed  // as packed, and consumed by messages while chunks arrive
 };
+
+bool is_packed(way w) { return w != way::plain; }
 
 struct scenario {
   sim::way way = sim::way::plain;
@@ -102,7 +105,7 @@ void on_stats(rstream_env *, int status, const rstream_stream_statistics *, void
 constexpr uint64_t id_step = 3;  // of ids that are given
 
 uint64_t number_of(uint64_t id) {
-  bool packed = at_work->way == way::packed;
+  bool packed = is_packed(at_work->way);
   EXPECT_TRUE(!packed || id % id_step == 0) << id;
   uint64_t number = packed ? id / id_step : id;
   EXPECT_LE(number, static_cast<uint64_t>(messages));
@@ -160,7 +163,7 @@ void create_env(scenario &s) {
   o.uri = "rabbitmq-stream://guest:guest@node0:5552/%2f";
   o.allocator = &allocator;
   o.max_frame_bytes = 16384;  // a large message needs a frame of its own
-  if (s.way == way::packed) o.max_bytes_in_flight = 1 << 20;
+  if (is_packed(s.way)) o.max_bytes_in_flight = 1 << 20;
   s.source = {&s.s, "client"};
   int rc = env_create_on(&s.env, source_of(s.source), &o);
   if (rc == 0) return;
@@ -178,7 +181,7 @@ void open_producer(scenario &s) {
   o.on_state = on_state;
   o.close_timeout_ms = 2000;
   o.max_batch_messages = 1;  // many frames wait at once
-  if (s.way == way::packed) {
+  if (is_packed(s.way)) {
     o.max_batch_messages = 7;
     o.sub_entry_messages = 4;
     o.compression = RSTREAM_COMPRESSION_GZIP;
@@ -203,6 +206,7 @@ rstream_consumer *open_consumer(scenario &s, bool chunks) {
     o.on_chunk = on_chunk;
   } else {
     o.on_message = on_message;
+    if (s.way == way::streamed) o.streaming_min_bytes = 1;
   }
   rstream_consumer *c = nullptr;
   int rc = rstream_consumer_open(&c, s.env, &o);
@@ -234,7 +238,7 @@ int send_packed(scenario &s, int i, size_t bytes) {
 }
 
 int send(scenario &s, int i, size_t bytes) {
-  if (s.way == way::packed) return send_packed(s, i, bytes);
+  if (is_packed(s.way)) return send_packed(s, i, bytes);
   int rc = rstream_producer_send_bytes(s.producer, s.body.data(), bytes, nullptr);
   return rc < 0 ? rc : 1;
 }
@@ -351,14 +355,14 @@ void check(scenario &s) {
   for (promise *p : s.promises) EXPECT_EQ(p->told, p->accepted ? 1 : 0) << p->what;
   for (int id = 1; id <= messages; id++) {
     EXPECT_EQ(s.outcomes[id], id <= s.accepted ? 1 : 0) << "message " << id;
-    EXPECT_EQ(s.completions[id], s.way == way::packed ? s.outcomes[id] : 0);
+    EXPECT_EQ(s.completions[id], is_packed(s.way) ? s.outcomes[id] : 0);
   }
   if (s.kept) {
     const rstream_message_view *view;
     rstream_chunk_rewind(s.kept);
     for (uint64_t at = s.kept_first; (view = rstream_chunk_next(s.kept)); at++) {
       // What can't be unpacked is passed over, this time or when it was kept.
-      bool gaps = s.way == way::packed && s.errors > 0;
+      bool gaps = is_packed(s.way) && s.errors > 0;
       if (gaps && (view->offset > at || at == s.kept_first)) at = view->offset;
       EXPECT_EQ(view->offset, at);
       EXPECT_EQ(memcmp(view->body, s.body.data(), view->body_size), 0);
@@ -425,6 +429,12 @@ TEST(scenario_38, each_allocation_fails_once_with_packed_messages) {
 }
 TEST(scenario_38, each_allocation_fails_and_all_that_follow_with_packed_messages) {
   fail_each(way::packed, true);
+}
+TEST(scenario_38, each_allocation_fails_once_with_streamed_chunks) {
+  fail_each(way::streamed, false);
+}
+TEST(scenario_38, each_allocation_fails_and_all_that_follow_with_streamed_chunks) {
+  fail_each(way::streamed, true);
 }
 
 }  // namespace

@@ -393,6 +393,7 @@ void open_consumer(env_model &env) {
     o.on_chunk = on_chunk;
   } else {
     o.on_message = on_message;
+    o.streaming_min_bytes = pick<uint32_t>(r, {0, 0, 1, 1000});
   }
   o.on_state = on_consumer_state;
   o.user = m;

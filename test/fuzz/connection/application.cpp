@@ -222,6 +222,17 @@ void on_entry_error(rstream_consumer *, const rstream_entry_error *error, void *
   (void)read;
 }
 
+// Of a chunk that was streamed all may come again.
+void on_chunk_error(rstream_consumer *, const rstream_chunk_error *error, void *user) {
+  auto &c = *static_cast<consumer *>(user);
+  called_back(*c.s);
+  FUZZ_CHECK(*c.s, !c.closing && !c.ended && !c.closed, "a bad chunk after the end");
+  FUZZ_CHECK(*c.s, error->status < 0 && error->text, "an odd error of a chunk");
+  bool again = error->action == RSTREAM_BAD_CHUNK_RESUBSCRIBE;
+  if (again && c.streams) c.next_offset = std::min(c.next_offset, error->first_offset);
+  act(*c.s, occasion::chunk);
+}
+
 void on_consumer_state(rstream_consumer *, const rstream_state *state, void *user) {
   auto &c = *static_cast<consumer *>(user);
   session &s = *c.s;
@@ -351,6 +362,10 @@ void open_consumer(session &s, wire::reader &in) {
     o.on_chunk = on_chunk;
   }
   c.keeps_chunks = flags & 16;
+  // Who has messages has no chunks to keep.
+  c.streams = (flags & 8) && (flags & 16);
+  if (c.streams) o.streaming_min_bytes = flags & 64 ? 1 : 300;
+  o.on_chunk_error = on_chunk_error;
   o.crc_off = flags & 32 ? 1 : 0;
   if (flags & 64) o.on_entry_error = on_entry_error;
   o.on_state = on_consumer_state;

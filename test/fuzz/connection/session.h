@@ -98,6 +98,7 @@ struct consumer {
   rstream_consumer *handle = nullptr;
   uint64_t next_offset = 0;  // none below may come
   bool keeps_chunks = false;
+  bool streams = false;
   bool ended = false;
   bool closing = false;
   bool tells_closed = false;
