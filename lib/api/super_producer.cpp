@@ -58,6 +58,16 @@ int key_of(super_producer *s, const char *routing_key, size_t size,
   return 0;
 }
 
+// Out of line, so that the usual case has nothing to save.
+[[gnu::noinline]] int send_any_body(super_producer *s, const void *body, size_t body_size,
+                                    const char *routing_key, size_t routing_key_size,
+                                    uint64_t *id) {
+  if (!s) return RSTREAM_EINVAL;
+  std::string_view key;
+  int rc = key_of(s, routing_key, routing_key_size, key);
+  return rc < 0 ? rc : super_send_body(s, body, body_size, key, id);
+}
+
 }  // namespace
 
 void rstream_super_producer_options_init_sized(rstream_super_producer_options *options,
@@ -100,12 +110,11 @@ int rstream_super_producer_send(rstream_super_producer *s, const rstream_message
 int rstream_super_producer_send_bytes(rstream_super_producer *s, const void *body,
                                       size_t body_size, const char *routing_key,
                                       size_t routing_key_size, uint64_t *id) {
-  if (!s) return RSTREAM_EINVAL;
-  if (routing_key && (body || body_size == 0))
-    return super_send_bare(s, body, body_size, {routing_key, routing_key_size}, id);
-  std::string_view key;
-  int rc = key_of(s, routing_key, routing_key_size, key);
-  return rc < 0 ? rc : super_send_body(s, body, body_size, key, id);
+  if (s && body && routing_key) {
+    producer *p = super_straight(s, body_size, {routing_key, routing_key_size});
+    if (p) return producer_send_body(p, body, body_size, id);
+  }
+  return send_any_body(s, body, body_size, routing_key, routing_key_size, id);
 }
 
 int rstream_super_producer_flush(rstream_super_producer *s,

@@ -291,6 +291,10 @@ template <send_way way>
   return producer_send_elsewhere(p, body, body_size, id);
 }
 
+// The same as a call: for callers that would have to save more than they gain.
+[[nodiscard]] int producer_send_body(producer *p, const void *body, size_t body_size,
+                                     uint64_t *id);
+
 // From the connection.
 void producer_connected(producer *p);
 void producer_lost(producer *p, int reason, const char *text);

@@ -263,6 +263,10 @@ int producer_send(producer *p, const rstream_message &m, uint64_t *id) {
   return merges ? sub_entry_add(p, m, c, id) : add_entry(p, m, filter, c, id);
 }
 
+int producer_send_body(producer *p, const void *body, size_t body_size, uint64_t *id) {
+  return producer_send_bare(p, body, body_size, id);
+}
+
 int producer_send_encoded(producer *p, const rstream_message &m, uint64_t *id) {
   p->encoded = true;
   int rc = producer_send(p, m, id);

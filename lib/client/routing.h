@@ -25,9 +25,14 @@ struct remainder_of {
   }
   uint32_t operator()(uint32_t value) const {
     uint64_t fraction = reciprocal * value;
-    // The upper half of fraction * divisor, whose divisor has at most 16 bits.
+    // The upper half of fraction * divisor, whose divisor has at most 17 bits.
+#ifdef __SIZEOF_INT128__
+    return static_cast<uint32_t>(static_cast<unsigned __int128>(fraction) * divisor >>
+                                 64);
+#else
     uint64_t low = (fraction & 0xffffffffu) * divisor;
     return static_cast<uint32_t>(((fraction >> 32) * divisor + (low >> 32)) >> 32);
+#endif
   }
 };
 

@@ -101,7 +101,7 @@ struct rstream_super_producer {
   rstream_super_producer_closed_cb on_closed = nullptr;
   char end_text[128] = {};
 
-  // What one message costs to send is decided by these few, see super_send_bare(). With
+  // What one message costs to send is decided by these few, see super_straight(). With
   // none of them left, super_send() looks closer.
   bool straight = false;  // bare bodies go to their partition by hash
   uint64_t messages_left = 0;
@@ -178,22 +178,19 @@ rstream_handle_state super_producer_state(const super_producer *s);
 void super_producer_stats(const super_producer *s, rstream_super_producer_stats &stats);
 void super_partition_stats(const super_partition *part, rstream_producer_stats &stats);
 
-// A bare body by hash: straight to the producer of its partition, as long as the window
-// is known to have room. What that producer refuses it tells, as it would tell an
+// Where a bare body goes by hash, as long as the window is known to have room; nullptr:
+// super_send_body() decides. What that producer refuses it tells, as it would tell an
 // application.
-[[nodiscard, gnu::always_inline]] inline int super_send_bare(super_producer *s,
-                                                             const void *body,
-                                                             size_t body_size,
-                                                             std::string_view key,
-                                                             uint64_t *id) {
-  if (s->straight && s->messages_left > 0 && body_size + bare_overhead <= s->bytes_left) {
-    if (producer *p = s->links[route_by_hash(key, s->by_hash)]) {
-      s->messages_left--;
-      s->bytes_left -= body_size + bare_overhead;
-      return producer_send_bare(p, body, body_size, id);
-    }
-  }
-  return super_send_body(s, body, body_size, key, id);
+[[nodiscard, gnu::always_inline]] inline producer *super_straight(super_producer *s,
+                                                                  size_t body_size,
+                                                                  std::string_view key) {
+  uint64_t cost = body_size + bare_overhead;
+  if (!s->straight || s->messages_left == 0 || cost > s->bytes_left) return nullptr;
+  producer *p = s->links[route_by_hash(key, s->by_hash)];
+  if (!p) return nullptr;
+  s->messages_left--;
+  s->bytes_left -= cost;
+  return p;
 }
 
 }  // namespace rstream

@@ -28,12 +28,13 @@ inline uint32_t murmur3_mix(uint32_t block) {
   return std::rotl(block * 0xcc9e2d51u, 15) * 0x1b873593u;
 }
 
-// The bytes behind the last whole block, 1 to 3 of them.
-inline uint32_t murmur3_tail(const uint8_t *p, size_t count) {
-  uint32_t tail = p[0];
-  if (count > 1) tail |= uint32_t{p[1]} << 8;
-  if (count > 2) tail |= uint32_t{p[2]} << 16;
-  return tail;
+// The bytes behind the last whole block, 1 to 3 of them, without asking how many: those
+// of a longer key are the end of its last four; of a short one, the middle byte is the
+// first or the last where there are fewer than three.
+inline uint32_t murmur3_tail(const uint8_t *p, size_t count, bool has_blocks) {
+  if (has_blocks) return murmur3_load<uint32_t>(p + count - 4) >> (32 - 8 * count);
+  size_t middle = count / 2, last = count - 1;
+  return p[0] | uint32_t{p[middle]} << 8 * middle | uint32_t{p[last]} << 8 * last;
 }
 
 // x86_32. In line: it is the larger part of what sending to a super stream costs.
@@ -43,7 +44,7 @@ inline uint32_t murmur3_32(const void *key, size_t bytes, uint32_t seed) {
   size_t left = bytes;
   for (; left >= 4; left -= 4, p += 4)
     h = std::rotl(h ^ murmur3_mix(murmur3_load<uint32_t>(p)), 13) * 5 + 0xe6546b64u;
-  if (left > 0) h ^= murmur3_mix(murmur3_tail(p, left));
+  if (left > 0) h ^= murmur3_mix(murmur3_tail(p, left, bytes >= 4));
   h ^= static_cast<uint32_t>(bytes);
   h = (h ^ h >> 16) * 0x85ebca6bu;
   h = (h ^ h >> 13) * 0xc2b2ae35u;
