@@ -71,6 +71,8 @@ row 'published, AMQP 1.0' publish_open --publish-only --codec amqp
 row 'published, sub-entries of 100' publish_open --publish-only --sub-entry 100
 row 'published, the same with gzip' publish_open --publish-only --sub-entry 100 --compression gzip
 row 'published, with filter values' publish_open --publish-only --filter-values a,b
+row 'published, 3 partitions by hash' publish_open --publish-only --super-stream s
+row 'published, 3 partitions by key' publish_open --publish-only --super-stream s --routing key
 row 'consumed, a callback per message' consume_open --consume-only
 row 'consumed, a callback per chunk' consume_open --consume-only --chunk-callback
 row 'consumed, AMQP 1.0' consume_open --consume-only --codec amqp

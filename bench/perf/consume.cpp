@@ -4,6 +4,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <string>
 
@@ -39,6 +40,24 @@ void set_look(subscriber &s, uint64_t count) {
 
 // ---- how far behind they are
 
+bool add_lag(const rstream_consumer *consumer, uint64_t &behind) {
+  rstream_consumer_stats stats;
+  stats.struct_size = sizeof stats;
+  if (rstream_consumer_stats_get(consumer, &stats) != 0) return false;
+  behind += stats.messages_behind;
+  return true;
+}
+
+// Of all partitions together.
+bool lag_of(const subscriber &s, uint64_t &behind) {
+  behind = 0;
+  if (s.super == nullptr) return add_lag(s.consumer, behind);
+  bool known = false;
+  for (size_t i = 0; i < rstream_super_consumer_partition_count(s.super); i++)
+    known |= add_lag(rstream_super_consumer_partition_consumer(s.super, i), behind);
+  return known;
+}
+
 // The last known value stays when all are closed.
 void sample_lag(consume_load &load) {
   uint64_t behind = 0;
@@ -46,10 +65,9 @@ void sample_lag(consume_load &load) {
   for (uint32_t i = 0; i < load.opt->consumers; i++) {
     const subscriber &s = load.subscribers[i];
     if (!s.open || s.closed) continue;
-    rstream_consumer_stats stats;
-    stats.struct_size = sizeof stats;
-    if (rstream_consumer_stats_get(s.consumer, &stats) != 0) continue;
-    behind = std::max(behind, stats.messages_behind);
+    uint64_t of_this = 0;
+    if (!lag_of(s, of_this)) continue;
+    behind = std::max(behind, of_this);
     known = true;
   }
   if (!known) return;
@@ -100,7 +118,11 @@ void reach(subscriber &s, uint64_t end_us) {
   if (!s.closed && !(load.opt->verify && load.own_messages)) {
     sample_lag(load);
     s.closed = true;
-    rstream_consumer_close(s.consumer, nullptr);
+    if (s.super != nullptr) {
+      rstream_super_consumer_close(s.super, nullptr);
+    } else {
+      rstream_consumer_close(s.consumer, nullptr);
+    }
   }
   if (++load.reached_count == load.opt->consumers) worker_finish_at(load, end_us);
 }
@@ -118,6 +140,13 @@ void store_for_next(subscriber &s, uint64_t offset) {
     rstream_consumer_store_offset(s.consumer, offset);
 }
 
+// The number at the end of its name.
+uint32_t partition_of(const subscriber &s) {
+  if (s.super == nullptr) return 0;
+  const char *number = strrchr(rstream_consumer_stream(s.consumer), '-');
+  return number != nullptr ? static_cast<uint32_t>(strtoul(number + 1, nullptr, 10)) : 0;
+}
+
 // Takes the body apart; when it tells when it was sent, `stamp_us` is that.
 bool check_body(subscriber &s, const rstream_message_view &m, uint32_t &stamp_us) {
   const consume_load &load = *s.load;
@@ -125,8 +154,8 @@ bool check_body(subscriber &s, const rstream_message_view &m, uint32_t &stamp_us
     return load.own_messages && plain_body_read(m.body, m.body_size, load.run, stamp_us);
   verified_body content;
   size_t size_wanted = load.own_messages ? load.opt->size : SIZE_MAX;
-  bool right =
-      verifier_take(*s.verify, m.body, m.body_size, m.offset, size_wanted, content);
+  bool right = verifier_take(*s.verify, partition_of(s), m.body, m.body_size, m.offset,
+                             size_wanted, content);
   stamp_us = content.stamp_us;
   return right && load.own_messages && m.body_size >= verified_stamp_least;
 }
@@ -158,13 +187,17 @@ inline void take(subscriber &s, const rstream_message_view &m) {
   if (count >= s.look_at) look(s, m, count);
 }
 
-void on_message(rstream_consumer *, const rstream_message_view *message, void *user) {
-  take(*static_cast<subscriber *>(user), *message);
+void on_message(rstream_consumer *consumer, const rstream_message_view *message,
+                void *user) {
+  subscriber &s = *static_cast<subscriber *>(user);
+  s.consumer = consumer;
+  take(s, *message);
 }
 
 // The iteration ends by itself when take() closes the consumer.
-void on_chunk(rstream_consumer *, rstream_chunk *chunk, void *user) {
+void on_chunk(rstream_consumer *consumer, rstream_chunk *chunk, void *user) {
   subscriber &s = *static_cast<subscriber *>(user);
+  s.consumer = consumer;
   while (const rstream_message_view *m = rstream_chunk_next(chunk)) take(s, *m);
   if (s.pace.wake_us != 0) pause_consumer(s);
 }
@@ -204,8 +237,7 @@ void begin(consume_load &load) {
   uv_timer_start(&load.deadline, on_deadline, load.opt->time_s * UINT64_C(1000), 0);
 }
 
-void on_state(rstream_consumer *, const rstream_state *state, void *user) {
-  subscriber &s = *static_cast<subscriber *>(user);
+void state_changed(subscriber &s, const rstream_state *state) {
   consume_load &load = *s.load;
   if (state->state == RSTREAM_STATE_CLOSED) {
     worker_fail(load, "consumer: %s", state->text);
@@ -215,6 +247,33 @@ void on_state(rstream_consumer *, const rstream_state *state, void *user) {
   s.open = true;
   if (load.open_count == 0) worker_clock(load);
   if (++load.open_count == load.opt->consumers && !load.stopping) begin(load);
+}
+
+void on_state(rstream_consumer *, const rstream_state *state, void *user) {
+  state_changed(*static_cast<subscriber *>(user), state);
+}
+
+void on_super_state(rstream_super_consumer *, const rstream_state *state, void *user) {
+  state_changed(*static_cast<subscriber *>(user), state);
+}
+
+// One partition that fails is enough to fail for a measurement.
+void on_partition(rstream_super_consumer *, const rstream_partition_event *event,
+                  void *user) {
+  if (event->change == RSTREAM_PARTITION_STATE && event->state == RSTREAM_STATE_CLOSED)
+    worker_fail(*static_cast<subscriber *>(user)->load, "consumer: %s: %s",
+                event->partition, event->text);
+}
+
+int super_consumer_open(subscriber &s, const rstream_consumer_options &co) {
+  rstream_super_consumer_options so;
+  rstream_super_consumer_options_init(&so);
+  so.super_stream = s.load->opt->super_stream;
+  so.consumer = &co;
+  so.on_state = on_super_state;
+  so.on_partition = on_partition;
+  so.user = &s;
+  return rstream_super_consumer_open(&s.super, s.load->env, &so);
 }
 
 // Options that hold texts, until rstream_consumer_open() has copied them.
@@ -250,14 +309,12 @@ int consumer_open(subscriber &s, uint32_t index) {
   consumer_texts texts;
   rstream_consumer_options co;
   rstream_consumer_options_init(&co);
-  co.stream = o.stream;
   if (o.chunk_callback) {
     co.on_chunk = on_chunk;
   } else {
     co.on_message = on_message;
   }
   co.on_entry_error = on_entry_error;
-  co.on_state = on_state;
   co.user = &s;
   co.offset_type = o.offset_type;
   co.offset_value = o.offset_value;
@@ -266,6 +323,9 @@ int consumer_open(subscriber &s, uint32_t index) {
   co.codec = o.codec;
   if (o.consumer_name != nullptr) fill_name(co, o, index, texts);
   if (o.filter.count > 0) fill_filter(co, o, texts);
+  if (o.super_stream != nullptr) return super_consumer_open(s, co);
+  co.stream = o.stream;
+  co.on_state = on_state;
   return rstream_consumer_open(&s.consumer, load.env, &co);
 }
 
@@ -333,6 +393,7 @@ uint32_t look_step_of(const consume_load &load) {
 // Others of the group, in other programs, may have come further meanwhile.
 void verifier_init(verifier &v, const options &o, const stored_offset *before) {
   v.opt = &o;
+  if (o.super_stream != nullptr) v.partitions.resize(o.partitions);
   if (before == nullptr || !before->found) return;
   v.next_offset = before->offset + 1;
   v.begins_there = o.filter.count == 0 && !o.single_active;

@@ -23,7 +23,8 @@ struct stored_offset {
 // One consumer.
 struct subscriber {
   consume_load *load = nullptr;
-  rstream_consumer *consumer = nullptr;
+  rstream_consumer *consumer = nullptr;  // of the message at hand, with --super-stream
+  rstream_super_consumer *super = nullptr;
   std::atomic<uint64_t> count = 0;  // messages
   uint64_t target = UINT64_MAX;     // messages to see, once that is known
   uint64_t look_at = 1;    // the next count at which there is more to do than counting

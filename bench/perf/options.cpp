@@ -23,6 +23,8 @@ constexpr uint32_t most_confirms = 1 << 24;
 constexpr uint32_t most_sub_entry = UINT16_MAX;
 
 constexpr const char *codec_names[] = {"raw", "amqp"};
+constexpr const char *routing_names[] = {"hash", "key"};
+constexpr uint32_t most_partitions = 1000;
 constexpr const char *compression_names[] = {"none", "gzip", "snappy", "lz4", "zstd"};
 
 struct parser {
@@ -32,7 +34,8 @@ struct parser {
   bool producers_given = false;
   bool consumers_given = false;
   bool confirms_given = false;
-  const char *for_producers = nullptr;  // an option that only they heed
+  const char *for_super_stream = nullptr;  // an option that only it heeds
+  const char *for_producers = nullptr;     // an option that only they heed
   const char *for_consumers = nullptr;
   bool publish_only = false;
   bool consume_only = false;
@@ -129,6 +132,21 @@ constexpr option_row option_rows[] = {
      [](parser &p, const char *, const char *) { p.o.embedded = true; }},
     {"--stream", "NAME", "created when missing, then deleted at the end (rstream-perf)",
      [](parser &p, const char *, const char *text) { p.o.stream = text; }},
+    {"--super-stream", "NAME", "instead of --stream: created when missing, then deleted",
+     [](parser &p, const char *, const char *text) { p.o.super_stream = text; }},
+    {"--partitions", "N", "of the super stream that is created (3)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.partitions = number32(p, name, text, 1, most_partitions);
+       p.for_super_stream = name;
+     }},
+    {"--routing", "HOW",
+     "to its partitions: hash, with a thousand keys, or key, with one\n"
+     "for each partition (hash)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.routing = static_cast<rstream_routing>(
+           choice(p, name, text, routing_names, "takes hash or key"));
+       p.for_super_stream = name;
+     }},
     {"--producers", "N", "(1)",
      [](parser &p, const char *name, const char *text) {
        p.o.producers = number32(p, name, text, 0, most_handles);
@@ -366,6 +384,23 @@ void settle_consumers(parser &p) {
   }
 }
 
+void settle_super_stream(parser &p) {
+  const options &o = p.o;
+  if (o.super_stream == nullptr) {
+    if (p.for_super_stream != nullptr)
+      complain(p, p.for_super_stream, "is for --super-stream");
+    return;
+  }
+  if (o.filter_values.count > 0)
+    complain(p, "--super-stream", "and --filter-values exclude each other");
+  if (o.consumer_rate > 0)
+    complain(p, "--super-stream", "and --consumer-rate exclude each other");
+  if (o.consumer_name != nullptr && !o.single_active && o.consumers > 1)
+    complain(p, "--super-stream", "and names for several consumers exclude each other");
+  if (o.producers == 0 && o.embedded)
+    complain(p, "--super-stream", "has nothing to consume with --embedded alone");
+}
+
 void settle(parser &p) {
   options &o = p.o;
   if (p.publish_only && p.consume_only) {
@@ -386,6 +421,7 @@ void settle(parser &p) {
   if (o.time_s > 0) o.messages = 0;
   settle_consumers(p);
   settle_messages(p);
+  settle_super_stream(p);
   settle_filter(p);
   if (o.embedded) settle_embedded(p);
   if (!o.verify || o.producers == 0) return;
@@ -414,6 +450,8 @@ handle_name numbered_name(const char *name, uint32_t count, uint32_t index) {
 }
 
 const char *codec_name(rstream_codec codec) { return codec_names[codec]; }
+
+const char *routing_name(rstream_routing routing) { return routing_names[routing]; }
 
 const char *compression_name(rstream_compression compression) {
   return compression_names[compression];

@@ -18,6 +18,9 @@ struct value_list {
 struct options {
   const char *uri = nullptr;  // nullptr: the library's default
   const char *stream = "rstream-perf";
+  const char *super_stream = nullptr;  // instead of `stream`
+  uint32_t partitions = 3;             // of it
+  rstream_routing routing = RSTREAM_ROUTING_HASH;
   uint32_t producers = 1;
   uint32_t consumers = 1;
   uint32_t size = 10;           // of a body, bytes
@@ -77,8 +80,14 @@ inline uint32_t consumer_name_count(const options &o) {
   return o.single_active ? 1 : o.consumers;
 }
 
+// What is worked with.
+inline const char *stream_name(const options &o) {
+  return o.super_stream != nullptr ? o.super_stream : o.stream;
+}
+
 // As the command line has them.
 const char *codec_name(rstream_codec codec);
+const char *routing_name(rstream_routing routing);
 const char *compression_name(rstream_compression compression);
 
 }  // namespace perf

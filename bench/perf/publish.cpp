@@ -5,6 +5,8 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
+#include <new>
 
 #include "perf/body.h"
 
@@ -78,6 +80,21 @@ uint64_t send_bare(const publisher &p, uint64_t sent, uint64_t stop, int &rc) {
   return sent;
 }
 
+uint64_t send_super(publisher &p, uint64_t sent, uint64_t stop, int &rc) {
+  super_publisher &super = *p.super;
+  const bool noted = p.load->stamp_step == 1;
+  const size_t size = p.load->opt->size;
+  uint64_t id = 0;
+  for (; sent < stop; sent++) {
+    routing_key key = super_next_key(super);
+    rc = rstream_super_producer_send_bytes(super.producer, p.body, size, key.text,
+                                           key.size, noted ? &id : nullptr);
+    if (rc != 0) break;
+    if (noted) super_note_id(super, id, sent);
+  }
+  return sent;
+}
+
 // Sends as much as is allowed, and under --rate due. This is the loop that gets measured.
 void fill(publisher &p) {
   publish_load &load = *p.load;
@@ -90,8 +107,12 @@ void fill(publisher &p) {
     if (load.paced && time_us > now) break;
     stamp(p, sent, time_us);
     const uint64_t stop = std::min(p.quota, (sent | step_mask) + 1);
-    sent = load.opt->filter_values.count > 0 ? send_filtered(p, sent, stop, rc)
-                                             : send_bare(p, sent, stop, rc);
+    if (p.super != nullptr) {
+      sent = send_super(p, sent, stop, rc);
+    } else {
+      sent = load.opt->filter_values.count > 0 ? send_filtered(p, sent, stop, rc)
+                                               : send_bare(p, sent, stop, rc);
+    }
   }
   add(load.published, sent - p.sent);
   p.sent = sent;
@@ -115,8 +136,7 @@ void pace(publish_load &load) {
 
 void on_due(void *user) { pace(*static_cast<publish_load *>(user)); }
 
-void on_writable(rstream_producer *, void *user) {
-  publisher &p = *static_cast<publisher *>(user);
+void go_on(publisher &p) {
   publish_load &load = *p.load;
   p.blocked = false;
   if (load.paced) {
@@ -124,6 +144,14 @@ void on_writable(rstream_producer *, void *user) {
   } else {
     fill(p);
   }
+}
+
+void on_writable(rstream_producer *, void *user) {
+  go_on(*static_cast<publisher *>(user));
+}
+
+void on_super_writable(rstream_super_producer *, void *user) {
+  go_on(*static_cast<publisher *>(user));
 }
 
 // How far it is from ids[0] to the next message that was stamped. Ids mostly are
@@ -171,7 +199,8 @@ void on_confirm(rstream_producer *, const rstream_confirms *confirms, void *user
   publisher &p = *static_cast<publisher *>(user);
   publish_load &load = *p.load;
   if (confirms->status == 0) {
-    record_confirmed(p, *confirms);
+    // Of a super stream's ids nobody knows which messages they are, unless it was noted.
+    if (p.super == nullptr || load.stamp_step == 1) record_confirmed(p, *confirms);
     add(load.confirmed, confirms->count);
     add(load.wanted, wanted_among(load, *confirms));
   } else {
@@ -184,6 +213,24 @@ void on_confirm(rstream_producer *, const rstream_confirms *confirms, void *user
   p.settled += confirms->count;
   load.settled += confirms->count;
   check_done(load);
+}
+
+void on_super_confirm(rstream_super_producer *, const rstream_super_confirms *confirms,
+                      void *user) {
+  publisher &p = *static_cast<publisher *>(user);
+  rstream_confirms told = {};
+  told.struct_size = sizeof told;
+  told.status = confirms->status;
+  uint64_t ids[256];
+  for (size_t done = 0; done < confirms->count; done += told.count) {
+    told.count = std::min(confirms->count - done, std::size(ids));
+    told.ids = confirms->ids + done;
+    if (p.load->stamp_step == 1) {
+      super_translate_ids(*p.super, told.ids, told.count, ids);
+      told.ids = ids;
+    }
+    on_confirm(nullptr, &told, user);
+  }
 }
 
 void check_done(publish_load &load) {
@@ -228,8 +275,7 @@ void begin(publish_load &load) {
   check_done(load);  // there may be nothing to do
 }
 
-void on_state(rstream_producer *, const rstream_state *state, void *user) {
-  publisher &p = *static_cast<publisher *>(user);
+void state_changed(publisher &p, const rstream_state *state) {
   publish_load &load = *p.load;
   if (state->state == RSTREAM_STATE_CLOSED) {
     worker_fail(load, "producer: %s", state->text);
@@ -238,6 +284,14 @@ void on_state(rstream_producer *, const rstream_state *state, void *user) {
   if (state->state != RSTREAM_STATE_OPEN || p.open) return;
   p.open = true;
   if (++load.open_count == load.opt->producers && !load.stopping) begin(load);
+}
+
+void on_state(rstream_producer *, const rstream_state *state, void *user) {
+  state_changed(*static_cast<publisher *>(user), state);
+}
+
+void on_super_state(rstream_super_producer *, const rstream_state *state, void *user) {
+  state_changed(*static_cast<publisher *>(user), state);
 }
 
 uint64_t quota_of(const options &o, uint32_t index) {
@@ -257,10 +311,29 @@ bool publisher_init(publisher &p, publish_load &load, uint32_t index) {
   p.body = static_cast<uint8_t *>(malloc(o.size + 1));
   if (p.stamps == nullptr || p.body == nullptr) return false;
   plain_body_fill(p.body, o.size, load.run);
+  if (o.super_stream != nullptr) {
+    p.super = new (std::nothrow) super_publisher;
+    if (p.super == nullptr) return false;
+    super_keys_init(*p.super, o);
+  }
   rstream_message_init(&p.message);
   p.message.body = p.body;
   p.message.body_size = o.size;
   return true;
+}
+
+int super_producer_open(publisher &p, const rstream_producer_options &po) {
+  publish_load &load = *p.load;
+  rstream_super_producer_options so;
+  rstream_super_producer_options_init(&so);
+  so.super_stream = load.opt->super_stream;
+  so.producer = &po;
+  so.routing = load.opt->routing;
+  so.on_confirm = on_super_confirm;
+  so.on_writable = on_super_writable;
+  so.on_state = on_super_state;
+  so.user = &p;
+  return rstream_super_producer_open(&p.super->producer, load.env, &so);
 }
 
 int producer_open(publisher &p) {
@@ -270,12 +343,7 @@ int producer_open(publisher &p) {
   if (o.name != nullptr) name = numbered_name(o.name, o.producers, p.index);
   rstream_producer_options po;
   rstream_producer_options_init(&po);
-  po.stream = o.stream;
   po.name = o.name != nullptr ? name.text : nullptr;
-  po.on_confirm = on_confirm;
-  po.on_writable = on_writable;
-  po.on_state = on_state;
-  po.user = &p;
   po.max_messages_in_flight = o.confirms;
   po.max_batch_messages = o.batch_size;
   po.max_batch_bytes = o.batch_bytes;
@@ -284,6 +352,12 @@ int producer_open(publisher &p) {
   po.sub_entry_messages = o.sub_entry;
   po.compression = o.compression;
   po.close_timeout_ms = 5000;
+  if (p.super != nullptr) return super_producer_open(p, po);
+  po.stream = o.stream;
+  po.on_confirm = on_confirm;
+  po.on_writable = on_writable;
+  po.on_state = on_state;
+  po.user = &p;
   return rstream_producer_open(&p.producer, load.env, &po);
 }
 
@@ -342,6 +416,7 @@ void publish_end_early(publish_load &load) {
 
 void publish_release(publish_load &load) {
   for (uint32_t i = 0; load.publishers != nullptr && i < load.opt->producers; i++) {
+    delete load.publishers[i].super;
     free(load.publishers[i].stamps);
     free(load.publishers[i].body);
     sequence_release(load.publishers[i].confirmed);

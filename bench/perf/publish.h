@@ -5,6 +5,7 @@
 
 #include "perf/histogram.h"
 #include "perf/pacer.h"
+#include "perf/super.h"
 #include "perf/verify.h"
 #include "perf/worker.h"
 
@@ -16,6 +17,7 @@ struct publish_load;
 struct publisher {
   publish_load *load = nullptr;
   rstream_producer *producer = nullptr;
+  super_publisher *super = nullptr;  // with --super-stream, instead
   uint32_t index = 0;
   bool open = false;
   bool blocked = false;     // the window is full; on_writable will come

@@ -111,6 +111,9 @@ void consuming_line(FILE *to, const options &o, bool &any) {
 // What the options make of the messages, if they make anything of them.
 void making_line(FILE *to, const options &o) {
   bool any = false;
+  if (o.super_stream != nullptr)
+    fprintf(to, "%s%" PRIu32 " partitions by %s", comma(any), o.partitions,
+            routing_name(o.routing));
   if (o.codec == RSTREAM_CODEC_AMQP) fprintf(to, "%sAMQP 1.0", comma(any));
   if (o.sub_entry > 1) fprintf(to, "%ssub-entries of %" PRIu32, comma(any), o.sub_entry);
   if (o.compression != RSTREAM_COMPRESSION_NONE)
@@ -133,6 +136,9 @@ void json_text(FILE *to, const char *name, const char *text) {
 }
 
 void json_making(FILE *to, const options &o) {
+  if (o.super_stream != nullptr)
+    fprintf(to, ",\"partitions\":%" PRIu32 ",\"routing\":\"%s\"", o.partitions,
+            routing_name(o.routing));
   fprintf(to,
           ",\"codec\":\"%s\",\"sub_entry\":%" PRIu32
           ",\"compression\":\"%s\",\"filter_values\":%" PRIu32 ",\"linger_ms\":%" PRIu32,
@@ -189,7 +195,7 @@ void progress_line(progress &before, const progress &now, const options &o) {
 void report_table(FILE *to, const result &r, const options &o) {
   if (o.embedded) fputs("embedded broker, in this process: no server took part\n", to);
   fprintf(to, "%s, %" PRIu32 " producer%s, %" PRIu32 " consumer%s, %" PRIu32 " bytes\n",
-          o.stream, o.producers, o.producers == 1 ? "" : "s", o.consumers,
+          stream_name(o), o.producers, o.producers == 1 ? "" : "s", o.consumers,
           o.consumers == 1 ? "" : "s", o.size);
   making_line(to, o);
   fprintf(to, "%-20s %15s %14s %9s %9s %9s\n", "", "messages", "messages/s", "CPU ns",
@@ -224,7 +230,7 @@ void report_table(FILE *to, const result &r, const options &o) {
 
 void report_json(FILE *to, const result &r, const options &o) {
   fputs("{\"stream\":", to);
-  json_string(to, o.stream);
+  json_string(to, stream_name(o));
   fprintf(to,
           ",\"ok\":%s,\"producers\":%" PRIu32 ",\"consumers\":%" PRIu32
           ",\"size\":%" PRIu32,

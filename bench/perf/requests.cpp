@@ -59,6 +59,20 @@ answer ask_delete(rstream_env *env, const char *stream) {
   return await_answer(env, w, rstream_stream_delete(env, stream, on_result, &w));
 }
 
+answer ask_create_super(rstream_env *env, const char *name, uint32_t partitions) {
+  waiting w;
+  rstream_super_stream_options options;
+  rstream_super_stream_options_init(&options);
+  options.partitions = partitions;
+  return await_answer(env, w,
+                      rstream_super_stream_create(env, name, &options, on_result, &w));
+}
+
+answer ask_delete_super(rstream_env *env, const char *name) {
+  waiting w;
+  return await_answer(env, w, rstream_super_stream_delete(env, name, on_result, &w));
+}
+
 answer ask_empty(rstream_env *env, const char *stream) {
   waiting w;
   return await_answer(env, w, rstream_stream_stats(env, stream, on_stats, &w));

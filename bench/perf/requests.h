@@ -16,6 +16,8 @@ struct answer {
 
 answer ask_create(rstream_env *env, const char *stream);
 answer ask_delete(rstream_env *env, const char *stream);
+answer ask_create_super(rstream_env *env, const char *name, uint32_t partitions);
+answer ask_delete_super(rstream_env *env, const char *name);
 // 1: the stream has no messages.
 answer ask_empty(rstream_env *env, const char *stream);
 // The offset stored under a consumer's name.

@@ -69,14 +69,17 @@ __attribute__((format(printf, 2, 3))) bool fail(session &s, const char *format, 
 // ---- requests of the main thread
 
 bool create_stream(session &s) {
-  answer a = ask_create(s.env, s.o.stream);
+  const options &o = s.o;
+  answer a = o.super_stream != nullptr
+                 ? ask_create_super(s.env, o.super_stream, o.partitions)
+                 : ask_create(s.env, o.stream);
   s.created = a.status == 0;
   // With other arguments than ours it exists as well.
   if (s.created || a.status == RSTREAM_BROKER_STREAM_EXISTS ||
       a.status == RSTREAM_BROKER_PRECONDITION_FAILED) {
     return true;
   }
-  return fail(s, "creating stream %s: %s", s.o.stream, a.text);
+  return fail(s, "creating stream %s: %s", stream_name(o), a.text);
 }
 
 handle_name consumer_name(const session &s, size_t index) {
@@ -96,6 +99,7 @@ bool query_stored(session &s, size_t index, stored_offset &stored) {
 // Where consumers stood. In a new stream there is nothing to ask for, and it may not be
 // ready to answer yet.
 bool query_stored_before(session &s) {
+  if (s.o.super_stream != nullptr) return true;  // each partition has its own
   s.stored_before.resize(consumer_name_count(s.o));
   for (size_t i = 0; !s.created && i < s.stored_before.size(); i++) {
     if (!query_stored(s, i, s.stored_before[i])) return false;
@@ -115,7 +119,7 @@ bool check_start(session &s) {
                   "consumer %s has begun to read stream %s already: use --consume-only",
                   consumer_name(s, i).text, o.stream);
   }
-  if (o.offset_type == RSTREAM_OFFSET_NEXT) return true;
+  if (o.offset_type == RSTREAM_OFFSET_NEXT || o.super_stream != nullptr) return true;
   answer a = ask_empty(s.env, o.stream);
   if (a.status != 0) return fail(s, "stream %s: %s", o.stream, a.text);
   if (a.value == 1) return true;
@@ -125,8 +129,10 @@ bool check_start(session &s) {
 
 void delete_stream(session &s) {
   if (!s.created || s.o.keep) return;
-  answer a = ask_delete(s.env, s.o.stream);
-  if (a.status != 0) fail(s, "deleting stream %s: %s", s.o.stream, a.text);
+  const options &o = s.o;
+  answer a = o.super_stream != nullptr ? ask_delete_super(s.env, o.super_stream)
+                                       : ask_delete(s.env, o.stream);
+  if (a.status != 0) fail(s, "deleting stream %s: %s", stream_name(o), a.text);
 }
 
 // ---- what the broker has stored in the end
@@ -154,7 +160,7 @@ bool await_stored(session &s, size_t index, uint64_t end) {
 
 // Once all consumers are closed.
 void check_stored(session &s) {
-  if (s.failed) return;
+  if (s.failed || s.o.super_stream != nullptr) return;
   for (uint32_t i = 0; i < consumer_name_count(s.o); i++) {
     uint64_t end = s.o.verify ? s.consume.verifiers[i].next_offset : 0;
     if (!await_stored(s, i, end)) return;
@@ -329,7 +335,8 @@ result gather(session &s) {
   if (s.publishing) {
     r.publish_s = seconds_between(s.publish.start_us, s.publish.end_us);
     r.publish_cpu = s.publish.cpu;
-    r.confirm_latency = &s.publish.confirm_latency;
+    bool known = s.o.super_stream == nullptr || s.publish.stamp_step == 1;
+    if (known) r.confirm_latency = &s.publish.confirm_latency;
   }
   if (s.consuming) {
     uint64_t from_us = s.publishing ? s.publish.start_us : s.consume.start_us;

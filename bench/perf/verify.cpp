@@ -77,28 +77,37 @@ uint64_t sequence_gaps(const sequence_set &found, uint64_t from, const options &
 
 namespace {
 
-void check_offset(verifier &v, uint64_t offset) {
-  bool wrong = offset < v.next_offset;
+void check_offset(verifier &v, uint64_t &next_offset, uint64_t offset) {
+  bool wrong = offset < next_offset;
   if (wrong) note_problem(v, offset, "not above the offset before", nullptr);
-  if (v.begins_there && offset > v.next_offset) {
+  if (v.begins_there && offset > next_offset) {
     wrong = true;
     note_problem(v, offset, "not the one behind the offset that was stored", nullptr);
   }
   if (wrong) v.offset_errors++;
   v.begins_there = false;
-  v.next_offset = offset + 1;
+  next_offset = offset + 1;
+}
+
+// The stream holds at least `sequence` messages of this producer before this one: a body
+// that claims more is damaged, and the set can't grow beyond what the stream holds. Of a
+// super stream the others have some as well.
+bool may_be(const verifier &v, uint64_t sequence, uint64_t offset) {
+  if (v.partitions.empty()) return sequence <= offset;
+  return v.opt->messages == 0 || sequence < v.opt->messages;
 }
 
 }  // namespace
 
-bool verifier_take(verifier &v, const uint8_t *body, size_t size, uint64_t offset,
-                   size_t size_wanted, verified_body &b) {
-  check_offset(v, offset);
-  // The stream holds at least `sequence` messages of this producer before this one: a
-  // body that claims more is damaged, and the set can't grow beyond what the stream
-  // holds.
+bool verifier_take(verifier &v, uint32_t partition, const uint8_t *body, size_t size,
+                   uint64_t offset, size_t size_wanted, verified_body &b) {
+  if (partition >= v.partitions.size() && !v.partitions.empty())
+    v.partitions.resize(partition + 1);
+  partition_order *part = v.partitions.empty() ? nullptr : &v.partitions[partition];
+  check_offset(v, part != nullptr ? part->next_offset : v.next_offset, offset);
   bool size_right = size_wanted == SIZE_MAX || size == size_wanted;
-  if (!size_right || !verified_body_read(body, size, b) || b.sequence > offset) {
+  if (!size_right || !verified_body_read(body, size, b) ||
+      !may_be(v, b.sequence, offset)) {
     v.damaged++;
     note_problem(v, offset, "not the body that was published", nullptr);
     return false;
@@ -109,7 +118,8 @@ bool verifier_take(verifier &v, const uint8_t *body, size_t size, uint64_t offse
     return false;
   }
   sequence_set &seen = v.seen[b.producer];
-  bool late = b.sequence + UINT64_C(1) < seen.end;
+  uint64_t &end = part != nullptr ? part->ends[b.producer] : seen.end;
+  bool late = b.sequence + UINT64_C(1) < end;
   switch (sequence_add(seen, b.sequence)) {
   case add_result::added: break;
   case add_result::present:
@@ -122,6 +132,7 @@ bool verifier_take(verifier &v, const uint8_t *body, size_t size, uint64_t offse
     return false;
   }
   v.distinct++;
+  if (part != nullptr && !late) end = b.sequence + UINT64_C(1);
   if (late) {
     v.out_of_order++;
     note_problem(v, offset, "out of order", &b);

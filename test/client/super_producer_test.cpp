@@ -524,4 +524,21 @@ TEST_F(super_producers, many_outcomes_are_told_in_pieces) {
   EXPECT_EQ(super_stats().messages_confirmed, 9000u);
 }
 
+TEST_F(super_producers, a_thousand_partitions_and_a_thousand_keys) {
+  make_orders(1000);
+  rstream_super_producer_options o = log.options();
+  o.routing = RSTREAM_ROUTING_KEY;
+  open_super(o);
+  for (int round = 1; round <= 3; round++) {
+    for (int i = 0; i < 1000; i++) ASSERT_EQ(send_to(std::to_string(i), "x"), 0);
+    ASSERT_TRUE(wait_for(static_cast<size_t>(1000 * round)));
+  }
+  EXPECT_EQ(log.told.size(), 3000u);
+  for (int i = 0; i < 1000; i++) EXPECT_EQ(in(numbered("orders-", i)), "x x x");
+  EXPECT_EQ(frames_of(wire::key::route), 1000u);
+  EXPECT_EQ(super_stats().partitions_open, 1000u);
+  printf("%.1f MB for 1000 partitions and keys\n",
+         static_cast<double>(stats().bytes_allocated) / 1e6);
+}
+
 }  // namespace rstream::test

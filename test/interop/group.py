@@ -34,11 +34,11 @@ class MemberError(Exception):
 class Member:
     """A running member. Its lines are read as they come, so that one can wait for them no longer than PATIENCE."""
 
-    def __init__(self, peers, who, stream, turn):
+    def __init__(self, peers, who, stream, turn, verb='group'):
         command = {'ours': peers.ours, 'js': peers.js}[who]
         self.who = who
         self.lines = queue.SimpleQueue()
-        self.process = subprocess.Popen([*command, 'group', peers.uri, stream, 'rstream-interop-group', *turn],
+        self.process = subprocess.Popen([*command, verb, peers.uri, stream, 'rstream-interop-group', *turn],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=peers.env)
         self.reader = threading.Thread(target=self.read_lines)
         self.reader.start()

@@ -42,4 +42,19 @@ struct group_turn {
 void take_turn(const char *uri, const char *stream, const char *name,
                const group_turn &turn);
 
+// ---- super streams
+
+void create_super(const char *uri, const char *name, uint32_t partitions);
+void delete_super(const char *uri, const char *name);
+
+// Publishes the lines of standard input, each with itself as its key.
+void publish_super(const char *uri, const char *name);
+
+// Prints partition and body of the first `count` messages.
+void read_super(const char *uri, const char *name, size_t count);
+
+// One member of a group, until SIGTERM: prints "joined", then for each message the time
+// in nanoseconds, the partition, the offset and the body.
+void join_super(const char *uri, const char *name, const char *group);
+
 }  // namespace interop

@@ -1,6 +1,8 @@
-/* Removes the streams that trying the samples left behind: delete URI STREAM... */
+/* Removes the streams that trying the samples left behind: delete URI STREAM...
+ * Those that end in "-super" are super streams. */
 #include <rstream/rstream.h>
 #include <stdio.h>
+#include <string.h>
 
 static int waiting;
 static int failed;
@@ -13,6 +15,11 @@ static void on_deleted(rstream_env *env, int status, const char *text, void *use
   failed = 1;
 }
 
+static int ends_in_super(const char *name) {
+  size_t size = strlen(name);
+  return size > 6 && strcmp(name + size - 6, "-super") == 0;
+}
+
 int main(int argc, char **argv) {
   rstream_env *env = NULL;
   rstream_env_options options;
@@ -21,7 +28,10 @@ int main(int argc, char **argv) {
   options.uri = argc > 1 ? argv[1] : NULL;
   if (rstream_env_create(&env, NULL, &options) != 0) return 1;
   for (i = 2; i < argc; i++) {
-    if (rstream_stream_delete(env, argv[i], on_deleted, argv[i]) == 0) waiting++;
+    int rc = ends_in_super(argv[i])
+                 ? rstream_super_stream_delete(env, argv[i], on_deleted, argv[i])
+                 : rstream_stream_delete(env, argv[i], on_deleted, argv[i]);
+    if (rc == 0) waiting++;
   }
   while (waiting > 0 && rstream_env_run(env, -1) == 0) {
   }

@@ -1,0 +1,46 @@
+#include "perf/super.h"
+
+#include <cinttypes>
+#include <cstdio>
+
+namespace perf {
+
+namespace {
+
+constexpr int number_shift = 48;
+constexpr uint64_t count_mask = (UINT64_C(1) << number_shift) - 1;
+
+}  // namespace
+
+void super_keys_init(super_publisher &s, const options &o) {
+  bool by_key = o.routing == RSTREAM_ROUTING_KEY;
+  s.key_count = by_key ? o.partitions : hashed_keys;
+  s.texts.resize(size_t{s.key_count} * key_room);
+  for (uint32_t i = 0; i < s.key_count; i++) {
+    char *place = s.texts.data() + size_t{i} * key_room;
+    int size = snprintf(place + 1, key_room - 1, by_key ? "%" PRIu32 : "key-%" PRIu32, i);
+    place[0] = static_cast<char>(size);
+  }
+}
+
+void super_note_id(super_publisher &s, uint64_t id, uint64_t sequence) {
+  uint64_t number = id >> number_shift;
+  if (number >= s.sequences.size()) s.sequences.resize(number + 1);
+  std::vector<uint32_t> &of_partition = s.sequences[number];
+  uint64_t place = (id & count_mask) - 1;
+  if (place >= of_partition.size()) of_partition.resize(place + 1, UINT32_MAX);
+  of_partition[place] = static_cast<uint32_t>(sequence);
+}
+
+void super_translate_ids(const super_publisher &s, const uint64_t *ids, size_t count,
+                         uint64_t *to) {
+  for (size_t i = 0; i < count; i++) {
+    uint64_t number = ids[i] >> number_shift;
+    uint64_t place = (ids[i] & count_mask) - 1;
+    bool known = number < s.sequences.size() && place < s.sequences[number].size();
+    uint32_t sequence = known ? s.sequences[number][place] : UINT32_MAX;
+    to[i] = sequence == UINT32_MAX ? 0 : uint64_t{sequence} + 1;
+  }
+}
+
+}  // namespace perf
