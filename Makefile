@@ -62,6 +62,17 @@ plain: ## the tests that need no broker, in a build that has neither TLS nor any
 no_libraries = -DRSTREAM_WITH_SNAPPY=OFF -DRSTREAM_WITH_LZ4=OFF -DRSTREAM_WITH_ZSTD=OFF \
   -DRSTREAM_WITH_DEFLATE=OFF -DRSTREAM_WITH_TLS=OFF
 
+mbedtls3: ## the tests of TLS with mbedTLS 3.x, built with Debian 13's packages
+	@test/tools/deps test
+	@$(broker_ready)
+	test/tools/debian trixie cmake -S . -B build-trixie -GNinja --log-level=WARNING -DRSTREAM_BUILD_BENCH=OFF \
+	  -DRSTREAM_BUILD_SAMPLES=OFF
+	test/tools/debian trixie cmake --build build-trixie -j$(JOBS) --target unit_tests client_tests integration_tests
+	test/tools/debian trixie --libraries build-trixie/unit_tests --gtest_filter='tls_*'
+	test/tools/debian trixie --libraries build-trixie/client_tests --gtest_filter='scenario_66*:tls_*:login*'
+	$(with_broker) test/tools/debian trixie --libraries build-trixie/integration_tests \
+	  --gtest_filter='scenario_66*:scenario_67*:login*:scenario_9[67]*'
+
 sim: ## simulated runs of the whole client, each from its seed: [SEEDS=500] [FIRST=1]
 	$(call build,$(BUILD),,rstream_sim)
 	$(BUILD)/rstream_sim --seeds $(or $(SEEDS),500) --first-seed $(or $(FIRST),1)
@@ -145,10 +156,10 @@ broker-down: ## stops it
 	@test/broker/broker down
 
 clean: ## removes what was built
-	rm -rf $(BUILD) $(BUILD)-plain $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-demo
+	rm -rf $(BUILD) $(BUILD)-plain build-trixie $(BUILD)-asan $(BUILD)-tsan $(BUILD)-fuzz $(BUILD)-demo
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all deps demo check interop unit plain sim integration fuzz fuzz-record asan tsan lint format \
+.PHONY: all deps demo check interop unit plain mbedtls3 sim integration fuzz fuzz-record asan tsan lint format \
   bench bench-instructions abi-update install docs broker-up broker-down clean help

@@ -35,6 +35,7 @@ struct parser {
   bool consumers_given = false;
   bool confirms_given = false;
   const char *for_super_stream = nullptr;  // an option that only it heeds
+  const char *for_tls = nullptr;           // an option that only TLS heeds
   const char *for_producers = nullptr;     // an option that only they heed
   const char *for_consumers = nullptr;
   bool publish_only = false;
@@ -126,6 +127,33 @@ constexpr option_row option_rows[] = {
        p.o.uri = text;
        p.uri_given = true;
      }},
+    {"--tls-ca", "FILE",
+     "certificate authorities to trust (default: those of the system)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.tls_ca = text;
+       p.for_tls = name;
+     }},
+    {"--tls-cert", "FILE", "the client's certificate; needs --tls-key",
+     [](parser &p, const char *name, const char *text) {
+       p.o.tls_cert = text;
+       p.for_tls = name;
+     }},
+    {"--tls-key", "FILE", "its private key",
+     [](parser &p, const char *name, const char *text) {
+       p.o.tls_key = text;
+       p.for_tls = name;
+     }},
+    {"--tls-insecure", nullptr, "DO NOT CHECK who the broker is",
+     [](parser &p, const char *name, const char *) {
+       p.o.tls_insecure = true;
+       p.for_tls = name;
+     }},
+    {"--external", nullptr, "log in with the certificate (SASL EXTERNAL)",
+     [](parser &p, const char *, const char *) { p.o.external = true; }},
+    {"--load-balancer", nullptr,
+     "the URI is that of a load balancer: dial it until it leads to\n"
+     "the node that is wanted",
+     [](parser &p, const char *, const char *) { p.o.load_balancer = true; }},
     {"--embedded", nullptr,
      "no server: an in-memory broker in a thread of this program,\n"
      "to see what the client itself costs. Nothing is stored.",
@@ -401,6 +429,17 @@ void settle_super_stream(parser &p) {
     complain(p, "--super-stream", "has nothing to consume with --embedded alone");
 }
 
+void settle_connection(parser &p) {
+  const options &o = p.o;
+  if (!o.tls_cert != !o.tls_key) complain(p, "--tls-cert", "and --tls-key go together");
+  if (o.external && !o.tls_cert) complain(p, "--external", "needs --tls-cert");
+  bool tls = o.uri && strncmp(o.uri, "rabbitmq-stream+tls:", 20) == 0;
+  if (p.for_tls && !tls && !o.embedded)
+    complain(p, p.for_tls, "needs a URI that begins with rabbitmq-stream+tls://");
+  if (p.for_tls && o.embedded)
+    complain(p, p.for_tls, "and --embedded exclude each other");
+}
+
 void settle(parser &p) {
   options &o = p.o;
   if (p.publish_only && p.consume_only) {
@@ -419,6 +458,7 @@ void settle(parser &p) {
   if (o.time_s > 0 && p.messages_given)
     complain(p, "--messages", "and --time exclude each other");
   if (o.time_s > 0) o.messages = 0;
+  settle_connection(p);
   settle_consumers(p);
   settle_messages(p);
   settle_super_stream(p);

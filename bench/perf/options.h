@@ -16,7 +16,13 @@ struct value_list {
 };
 
 struct options {
-  const char *uri = nullptr;  // nullptr: the library's default
+  const char *uri = nullptr;     // nullptr: the library's default
+  const char *tls_ca = nullptr;  // files; nullptr: the library's default, none
+  const char *tls_cert = nullptr;
+  const char *tls_key = nullptr;
+  bool tls_insecure = false;
+  bool external = false;  // log in with the certificate
+  bool load_balancer = false;
   const char *stream = "rstream-perf";
   const char *super_stream = nullptr;  // instead of `stream`
   uint32_t partitions = 3;             // of it

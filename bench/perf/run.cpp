@@ -387,7 +387,8 @@ void work_and_report(session &s) {
 bool open_env(session &s) {
   char error[200] = "";
   rstream_env_options eo;
-  fill_env_options(eo, s.o, "rstream-perf");
+  rstream_tls_options tls;
+  fill_env_options(eo, tls, s.o, "rstream-perf");
   eo.error_text = error;
   eo.error_text_size = sizeof error;
   int rc = rstream_env_create(&s.env, nullptr, &eo);

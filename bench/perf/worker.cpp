@@ -34,10 +34,18 @@ void thread_main(void *arg) {
 
 }  // namespace
 
-void fill_env_options(rstream_env_options &eo, const options &o,
+void fill_env_options(rstream_env_options &eo, rstream_tls_options &tls, const options &o,
                       const char *connection_name) {
   rstream_env_options_init(&eo);
   eo.uri = o.uri;
+  rstream_tls_options_init(&tls);
+  tls.ca_file = o.tls_ca;
+  tls.certificate_file = o.tls_cert;
+  tls.key_file = o.tls_key;
+  tls.insecure = o.tls_insecure;
+  if (o.tls_ca || o.tls_cert || o.tls_insecure) eo.tls = &tls;
+  if (o.external) eo.auth = RSTREAM_AUTH_EXTERNAL;
+  eo.load_balancer = o.load_balancer;
   eo.connection_name = connection_name;
   eo.on_log = on_log;
   eo.log_level = RSTREAM_LOG_WARN;
@@ -47,7 +55,8 @@ bool worker_start(worker &w, const char *connection_name) {
   int rc = uv_loop_init(&w.loop);
   if (rc == 0) rc = uv_async_init(&w.loop, &w.hold, nullptr);
   rstream_env_options eo;
-  fill_env_options(eo, *w.opt, connection_name);
+  rstream_tls_options tls;
+  fill_env_options(eo, tls, *w.opt, connection_name);
   if (rc == 0) rc = rstream_env_create(&w.env, &w.loop, &eo);
   if (rc == 0) rc = uv_thread_create(&w.thread, thread_main, &w);
   if (rc != 0) worker_fail(w, "%s: %s", connection_name, rstream_error_text(rc));

@@ -42,7 +42,8 @@ struct worker {
 };
 
 // Options of every environment of this program.
-void fill_env_options(rstream_env_options &eo, const options &o,
+// `tls` is what they point at.
+void fill_env_options(rstream_env_options &eo, rstream_tls_options &tls, const options &o,
                       const char *connection_name);
 
 // False with an explanation in `error`. Then there is no thread, and worker_stop() must

@@ -52,6 +52,22 @@ typedef struct rstream_allocator {
   void *user;
 } rstream_allocator;
 
+/* Where a node is, to be changed in place: `host` has room for `host_capacity` bytes with
+ * its NUL. */
+typedef struct rstream_address {
+  size_t struct_size;
+  char *host;
+  size_t host_capacity; /* 256 */
+  uint16_t port;
+} rstream_address;
+
+/* Turns the address that a node gives itself, or one of the environment's own, into the
+ * one that can be reached from here: behind port mappings and other translations. Comes
+ * on the loop's thread before each connection. With TLS certificates are still checked
+ * against the name that was given. */
+typedef void (*rstream_address_cb)(rstream_env *env, rstream_address *address,
+                                   void *user);
+
 /* Set with rstream_env_options_init(), then change what differs. 0 or NULL means the
  * default. Everything is copied; the struct may go once rstream_env_create() returned. */
 typedef struct rstream_env_options {
@@ -120,6 +136,22 @@ typedef struct rstream_env_options {
       on_credentials;        /* with PLAIN: instead of username and password */
   rstream_login_cb on_login; /* with RSTREAM_AUTH_CUSTOM: required */
   void *auth_user;           /* passed to both */
+
+  /* Instead of `uri`: several, of which one that works is needed to begin with, tried in
+   * this order. They differ in host and port alone; what one does not say, an earlier one
+   * does. A name with several addresses, of IPv6 and IPv4, is tried with each of them in
+   * any case. */
+  const char *const *uris;
+  size_t uri_count; /* at most 256 */
+
+  /* 1: the addresses above are of a load balancer, and nodes can't be reached but through
+   * it. A connection to a certain node is tried again until the balancer leads there, at
+   * most 30 times with growing random pauses. Nodes tell who they are by their advertised
+   * host and port. With TLS certificates are checked against the balancer's name. */
+  uint8_t load_balancer;
+
+  rstream_address_cb on_address; /* default: addresses are dialled as they are */
+  void *address_user;            /* passed to on_address */
 } rstream_env_options;
 
 /* Sets every member to its default and struct_size to the caller's own sizeof, which lets

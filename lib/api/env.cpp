@@ -24,6 +24,7 @@ constexpr uint32_t largest_frame_bytes = 1u << 30;
 constexpr uint32_t default_deliver_bytes = 128u << 20;
 constexpr uint32_t smallest_deliver_bytes = 8192;
 constexpr uint16_t default_per_connection = 256;
+constexpr size_t max_uris = 256;
 constexpr const char default_connection_name[] = "rstream";
 
 [[gnu::format(printf, 3, 4)]] int refuse(const rstream_env_options &o, int code,
@@ -98,6 +99,22 @@ int check_texts(const rstream_env_options &o) {
       return refuse(o, RSTREAM_EINVAL, "%s is %zu bytes long, at most %zu are allowed",
                     t.what, bytes, limit);
     }
+  }
+  return 0;
+}
+
+int check_uris(const rstream_env_options &o) {
+  if (!o.uris != (o.uri_count == 0))
+    return refuse(o, RSTREAM_EINVAL, "uris and uri_count do not go together");
+  if (o.uri_count > max_uris)
+    return refuse(o, RSTREAM_EINVAL, "there are %zu URIs, at most %zu are allowed",
+                  o.uri_count, max_uris);
+  if (o.uri_count && o.uri)
+    return refuse(o, RSTREAM_EINVAL, "uri and uris are both given");
+  if (o.uri_count > 1 && (o.host || o.port))
+    return refuse(o, RSTREAM_EINVAL, "host and port are given besides several URIs");
+  for (size_t i = 0; i < o.uri_count; i++) {
+    if (!o.uris[i]) return refuse(o, RSTREAM_EINVAL, "one of the URIs is NULL");
   }
   return 0;
 }
@@ -187,6 +204,7 @@ int rstream::env_create_on(rstream_env **out, const net_source &source,
   set_defaults(o);
   int rc = check_numbers(o);
   if (rc == 0) rc = check_texts(o);
+  if (rc == 0) rc = check_uris(o);
   if (rc == 0) rc = check_auth(o);
   if (rc == 0) rc = read_tls(settings);
   if (rc == 0) rc = memory_of(o, settings.functions);

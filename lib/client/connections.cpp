@@ -44,24 +44,57 @@ void tell_lost(shared_conn *s, member &m, int reason, const char *text) {
   }
 }
 
+// ---- through a load balancer
+
+constexpr uint32_t most_tries = 30;
+constexpr uint32_t longest_pause_ms = 1000;
+
+// Whether the connection leads to the node that is wanted. Brokers that do not tell who
+// they are have to be believed.
+bool is_wanted(const shared_conn *s, const conn *c) {
+  return !s->env->endpoints.load_balancer || !c->advertised_host[0] ||
+         (c->advertised_port == s->port && strcmp(c->advertised_host, s->host) == 0);
+}
+
+void led_elsewhere(shared_conn *s, conn *c) {
+  log_line(c->world->log, log_level::debug, "%s:%u led to %s:%u, not to %s:%u", c->host,
+           c->port, c->advertised_host, c->advertised_port, s->host, s->port);
+  if (++s->tries >= most_tries) {
+    conn_fail(c, RSTREAM_EUNAVAILABLE,
+              "the load balancer did not lead to %s:%u in %u tries", s->host, s->port,
+              s->tries);
+    return;
+  }
+  s->elsewhere = true;
+  conn_close(c);
+}
+
+// The pauses grow, so that a balancer with many nodes is not stormed, and differ, so that
+// many clients do not go round in step.
+void redial_later(shared_conn *s) {
+  uint32_t most = 10 * s->tries < longest_pause_ms ? 10 * s->tries : longest_pause_ms;
+  s->elsewhere = false;
+  net_timer_start(*s->env->world, s->redial_timer,
+                  net_random(*s->env->world) % (most + 1));
+}
+
 // ---- events of a connection
 
 void on_ready(conn *c) {
   shared_conn *s = shared_of(c);
+  if (!is_wanted(s, c)) return led_elsewhere(s, c);
   s->env->connections_opened++;
+  s->tries = 0;
   for (member *m : s->by_id) {
     if (m) tell_ready(s, *m);
   }
 }
 
-void on_closed(conn *c, int reason, const char *text) {
-  shared_conn *s = shared_of(c);
+// The members, if there are any, are told.
+void end_shared(shared_conn *s, int reason, const char *text) {
   env *e = s->env;
-  if (reason) e->connections_lost++;
-  net_timer_stop(*e->world, s->idle_timer);
   list_remove(s->node);
   e->connections.count[static_cast<int>(s->kind)]--;
-  s->link = nullptr;
   for (member *&place : s->by_id) {
     member *m = place;
     if (!m) continue;
@@ -69,9 +102,23 @@ void on_closed(conn *c, int reason, const char *text) {
     m->link = nullptr;
     tell_lost(s, *m, reason ? reason : RSTREAM_ECONNLOST, text);
   }
+  net_timer_stop(*e->world, s->idle_timer);
+  net_timer_stop(*e->world, s->redial_timer);
   memory_delete(env_memory(e), s);
   login_progress(e);
   env_check_closing(e);
+}
+
+void on_closed(conn *c, int reason, const char *text) {
+  shared_conn *s = shared_of(c);
+  env *e = s->env;
+  s->link = nullptr;
+  if (s->elsewhere && s->members > 0 && e->state == env_state::open) {
+    login_progress(e);
+    return redial_later(s);
+  }
+  if (reason) e->connections_lost++;
+  end_shared(s, reason, text);
 }
 
 void on_confirm(conn *c, const wire::publish_confirm &frame) {
@@ -151,7 +198,8 @@ constexpr conn_events events = {on_ready,           on_closed,          on_confi
 
 void on_idle(net_timer *timer) {
   shared_conn *s = RSTREAM_OWNER(timer, shared_conn, idle_timer);
-  conn_close(s->link);
+  if (s->link) return conn_close(s->link);
+  end_shared(s, 0, "");
 }
 
 uint32_t capacity_of(const env *e, member_kind kind) {
@@ -163,12 +211,31 @@ shared_conn *find(env *e, member_kind kind, const char *host, uint16_t port) {
   list &all = e->connections.of_kind[static_cast<int>(kind)];
   for (list_node *n = all.next; n != &all; n = n->next) {
     shared_conn *s = shared_of(n);
-    if (s->used < capacity_of(e, kind) && s->link->state < conn_state::closing &&
-        s->link->port == port && strcmp(s->link->host, host) == 0) {
+    bool alive = !s->link || s->elsewhere || s->link->state < conn_state::closing;
+    if (alive && s->used < capacity_of(e, kind) && s->port == port &&
+        strcmp(s->host, host) == 0) {
       return s;
     }
   }
   return nullptr;
+}
+
+int dial(shared_conn *s) {
+  env *e = s->env;
+  dialled to;
+  endpoint_of_node(e, s->host, s->port, to);
+  const endpoints &p = e->endpoints;
+  const char *name = p.load_balancer ? p.all[p.current].host : s->host;
+  return conn_open(&s->link, *e->world, *e->pool, e->config, {to.host, to.port, name},
+                   s->kind == member_kind::producer ? "producers" : "consumers", events,
+                   s, e->counters);
+}
+
+void on_redial(net_timer *timer) {
+  shared_conn *s = RSTREAM_OWNER(timer, shared_conn, redial_timer);
+  if (s->members == 0) return end_shared(s, 0, "");  // nobody wants it any more
+  int rc = dial(s);
+  if (rc < 0) end_shared(s, rc, rstream_error_text(rc));
 }
 
 int create(env *e, member_kind kind, const char *host, uint16_t port, shared_conn **out) {
@@ -177,9 +244,10 @@ int create(env *e, member_kind kind, const char *host, uint16_t port, shared_con
   s->env = e;
   s->kind = kind;
   s->idle_timer.on_due = on_idle;
-  int rc = conn_open(&s->link, *e->world, *e->pool, e->config, host, port,
-                     kind == member_kind::producer ? "producers" : "consumers", events, s,
-                     e->counters);
+  s->redial_timer.on_due = on_redial;
+  strncpy(s->host, host, sizeof s->host - 1);
+  s->port = port;
+  int rc = dial(s);
   if (rc < 0) {
     memory_delete(env_memory(e), s);
     return rc;
@@ -211,7 +279,7 @@ int connections_join(env *e, member_kind kind, member &m, const char *host,
     if (rc < 0) return rc;
   }
   take_id(s, m);
-  return s->link->state == conn_state::ready ? 1 : 0;
+  return s->link && s->link->state == conn_state::ready ? 1 : 0;
 }
 
 void connections_leave(member &m, leave_kind how) {
@@ -225,7 +293,7 @@ void connections_leave(member &m, leave_kind how) {
   } else {
     s->abandoned[m.id] = true;
   }
-  if (s->members > 0 || !s->link) return;
+  if (s->members > 0) return;
   uint32_t keep_ms = s->env->state == env_state::open ? idle_connection_ms : 0;
   net_timer_start(*s->env->world, s->idle_timer, keep_ms);
 }
@@ -233,7 +301,8 @@ void connections_leave(member &m, leave_kind how) {
 void connections_close_idle(env *e) {
   for (list &all : e->connections.of_kind) {
     for (list_node *n = all.next; n != &all; n = n->next) {
-      if (shared_of(n)->members == 0) conn_close(shared_of(n)->link);
+      shared_conn *s = shared_of(n);
+      if (s->members == 0) net_timer_start(*e->world, s->idle_timer, 0);
     }
   }
 }

@@ -31,8 +31,13 @@ struct member {
 struct shared_conn {
   list_node node;
   rstream_env *env = nullptr;
-  conn *link = nullptr;
+  conn *link = nullptr;  // nullptr: between two tries to get through a load balancer
   member_kind kind{};
+  char host[256] = {};  // the node, as it calls itself
+  uint16_t port = 0;
+  uint32_t tries = 0;      // that a load balancer led elsewhere
+  bool elsewhere = false;  // it did; the link is being closed
+  net_timer redial_timer;
   uint32_t used = 0;  // ids not to be given away: those of members and the abandoned ones
   uint32_t members = 0;
   uint8_t next_id = 0;        // ids go round, so that one isn't used again soon

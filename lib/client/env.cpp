@@ -37,21 +37,15 @@ const char *pick(const char *option, const char *of_uri, const char *otherwise) 
   return option ? option : of_uri ? of_uri : otherwise;
 }
 
-bool copy_texts(env *e, const rstream_env_options &o, const uri &u) {
+int copy_texts(env *e, const rstream_env_options &o, const uri &u) {
   memory &mem = env_memory(e);
-  const char *texts[] = {pick(o.host, u.host, default_host),
-                         pick(o.vhost, u.vhost, default_vhost), o.connection_name};
-  for (size_t i = 0; i < std::size(texts); i++) {
-    e->texts[i] = memory_copy_text(mem, texts[i]);
-    if (!e->texts[i]) return false;
-  }
-  e->host = e->texts[0];
-  uint16_t otherwise = o.tls || u.tls ? default_tls_port : default_port;
-  e->port = o.port ? o.port : u.port ? u.port : otherwise;
-  e->config.vhost = e->texts[1];
-  e->config.connection_name = e->texts[2];
+  e->texts[0] = memory_copy_text(mem, pick(o.vhost, u.vhost, default_vhost));
+  e->texts[1] = memory_copy_text(mem, o.connection_name);
+  if (!e->texts[0] || !e->texts[1]) return RSTREAM_ENOMEM;
+  e->config.vhost = e->texts[0];
+  e->config.connection_name = e->texts[1];
   return login_init(e, o, pick(o.username, u.username, default_user),
-                    pick(o.password, u.password, default_user)) == 0;
+                    pick(o.password, u.password, default_user));
 }
 
 void copy_numbers(env *e, const rstream_env_options &o) {
@@ -63,6 +57,9 @@ void copy_numbers(env *e, const rstream_env_options &o) {
   e->max_producers_per_connection = o.max_producers_per_connection;
   e->max_consumers_per_connection = o.max_consumers_per_connection;
   e->max_bytes_in_flight = o.max_bytes_in_flight;
+  e->endpoints.load_balancer = o.load_balancer;
+  e->endpoints.on_address = o.on_address;
+  e->endpoints.user = o.address_user;
   e->user = o.user;
   e->on_log = o.on_log;
   if (o.on_log) e->log = {write_log, e, static_cast<log_level>(o.log_level)};
@@ -74,6 +71,7 @@ void free_env(env *e) {
   object_pool_release(mem, e->batches);
   object_pool_release(mem, e->chunks);
   login_release(e);
+  endpoints_release(e);
   for (char *text : e->texts) memory_release(mem, text);
   if (e->compression) compression_set_unref(e->compression);
   tls_config_release(e->tls);
@@ -99,27 +97,63 @@ int configure_tls(env *e, const rstream_env_options &o) {
   return rc;
 }
 
-int configure(env *e, const rstream_env_options &o) {
-  uri u;
+int read_uri(env *e, const rstream_env_options &o, const char *text, uri &u) {
   const char *reason = nullptr;
-  memory &mem = env_memory(e);
-  if (o.uri) {
-    int rc = uri_parse(mem, o.uri, u, &reason);
-    if (rc < 0) return refuse(o, rc, reason);
-    if (!uri_fits(u)) {
-      memory_release(mem, u.storage);
-      return refuse(o, RSTREAM_EURI, "a part of the URI is longer than 255 bytes");
-    }
-  }
+  int rc = uri_parse(env_memory(e), text, u, &reason);
+  if (rc < 0) return refuse(o, rc, reason);
+  if (uri_fits(u)) return 0;
+  memory_release(env_memory(e), u.storage);
+  u = uri();
+  return refuse(o, RSTREAM_EURI, "a part of the URI is longer than 255 bytes");
+}
+
+int add_endpoint(env *e, const rstream_env_options &o, const uri &u, bool tls) {
+  uint16_t otherwise = tls ? default_tls_port : default_port;
+  uint16_t port = o.port ? o.port : u.port ? u.port : otherwise;
+  return endpoints_add(e, pick(o.host, u.host, default_host), port);
+}
+
+// What an earlier URI says, a later one need not, but must not contradict.
+bool agree(const char *earlier, const char *later) {
+  return !later || (earlier && strcmp(earlier, later) == 0);
+}
+
+int add_uri(env *e, const rstream_env_options &o, const uri &first, const char *text) {
+  uri u;
+  int rc = read_uri(e, o, text, u);
+  if (rc < 0) return rc;
+  bool fits = u.tls == first.tls && agree(first.username, u.username) &&
+              agree(first.password, u.password) && agree(first.vhost, u.vhost);
+  rc = fits ? add_endpoint(e, o, u, o.tls || u.tls) : RSTREAM_EURI;
+  memory_release(env_memory(e), u.storage);
+  if (rc == RSTREAM_EURI)
+    return refuse(o, rc, "the URIs differ in more than host and port");
+  return rc < 0 ? refuse(o, rc, "out of memory") : 0;
+}
+
+int configure_from(env *e, const rstream_env_options &o, const uri &first) {
   copy_numbers(e, o);
-  bool copied = copy_texts(e, o, u);
-  bool tls = u.tls;
-  memory_release(mem, u.storage);
-  if (!copied) return refuse(o, RSTREAM_ENOMEM, "out of memory");
-  if (o.tls && o.uri && !tls)
+  size_t more = o.uri_count > 1 ? o.uri_count - 1 : 0;
+  int rc = copy_texts(e, o, first);
+  if (rc == 0) rc = endpoints_init(e, 1 + more);
+  if (rc == 0) rc = add_endpoint(e, o, first, o.tls || first.tls);
+  if (rc < 0) return refuse(o, rc, "out of memory");
+  for (size_t i = 1; rc == 0 && i <= more; i++) rc = add_uri(e, o, first, o.uris[i]);
+  if (rc < 0) return rc;
+  if (o.tls && (o.uri || o.uri_count) && !first.tls)
     return refuse(o, RSTREAM_EINVAL,
                   "TLS options are given, but the URI begins with rabbitmq-stream://");
-  return tls || o.tls ? configure_tls(e, o) : 0;
+  return first.tls || o.tls ? configure_tls(e, o) : 0;
+}
+
+int configure(env *e, const rstream_env_options &o) {
+  uri first;
+  const char *text = o.uri_count ? o.uris[0] : o.uri;
+  int rc = text ? read_uri(e, o, text, first) : 0;
+  if (rc < 0) return rc;
+  rc = configure_from(e, o, first);
+  memory_release(env_memory(e), first.storage);
+  return rc;
 }
 
 void on_world_closed(void *arg) {

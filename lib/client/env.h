@@ -4,6 +4,7 @@
 // that is open.
 
 #include "client/connections.h"
+#include "client/endpoints.h"
 #include "client/locator.h"
 #include "client/login.h"
 #include "client/producer_batch.h"
@@ -41,9 +42,7 @@ struct rstream_env {
 
   rstream::conn_config config = {};  // its texts live in `texts`
   rstream::tls_config *tls = nullptr;
-  char *texts[4] = {};
-  char *host = nullptr;
-  uint16_t port = 0;
+  char *texts[3] = {};  // virtual host, name, mechanism
   uint32_t max_producers_per_connection = 0;
   uint32_t max_consumers_per_connection = 0;
   uint64_t max_bytes_in_flight = 0;  // of all producers; 0: no limit
@@ -54,6 +53,7 @@ struct rstream_env {
   rstream::net_task close_task;  // looks how far closing got
 
   rstream::login_settings login;
+  rstream::endpoints endpoints;
   rstream::locator locator;
   rstream::connections connections;
   rstream::conn_counters counters;

@@ -77,6 +77,7 @@ int send(locator_op *op) {
 void on_ready(conn *c) {
   env *e = static_cast<env *>(c->owner);
   e->connections_opened++;
+  endpoints_reached(e);
   list waiting;
   list_take_all(waiting, e->locator.waiting);
   while (!list_empty(waiting)) {
@@ -102,11 +103,25 @@ void connect_postponed(env *e) {
   while (!list_empty(postponed)) finish_later(op_of(postponed.next), rc);
 }
 
+// Requests that have waited for this connection wait for the next, unless the broker has
+// spoken for all of them, or each endpoint had its turn.
+bool try_next_endpoint(env *e, int reason) {
+  bool spoken = reason <= RSTREAM_EBROKER_BASE;
+  if (reason == 0 || e->state == env_state::closing_connections || spoken) return false;
+  if (list_empty(e->locator.waiting) || !endpoints_next(e)) return false;
+  if (e->locator.link) return true;  // a callback was quicker
+  int rc = connect(e);
+  (void)rc;  // those who waited have been told
+  connect_postponed(e);
+  return true;
+}
+
 void on_closed(conn *c, int reason, const char *text) {
   env *e = static_cast<env *>(c->owner);
   e->locator.link = nullptr;
   if (reason) e->connections_lost++;
   login_progress(e);
+  if (try_next_endpoint(e, reason)) return;
   list waiting;
   list_take_all(waiting, e->locator.waiting);
   while (!list_empty(waiting)) {
@@ -142,8 +157,11 @@ constexpr conn_events events = {on_ready,
 
 int connect(env *e) {
   locator &l = e->locator;
-  int rc = conn_open(&l.link, *e->world, *e->pool, e->config, e->host, e->port, "locator",
-                     events, e, e->counters);
+  const endpoint &at = e->endpoints.all[e->endpoints.current];
+  dialled to;
+  endpoint_resolve(e, at.host, at.port, to);
+  int rc = conn_open(&l.link, *e->world, *e->pool, e->config, {to.host, to.port, at.host},
+                     "locator", events, e, e->counters);
   // What a log callback has asked for meanwhile counted on it.
   while (rc < 0 && !list_empty(l.waiting)) finish_later(op_of(l.waiting.next), rc);
   return rc;

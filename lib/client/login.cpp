@@ -105,7 +105,8 @@ bool any_connection(env *e, F f) {
   if (e->locator.link && f(e->locator.link)) return true;
   for (list &all : e->connections.of_kind) {
     for (list_node *n = all.next; n != &all; n = n->next) {
-      if (f(RSTREAM_OWNER(n, shared_conn, node)->link)) return true;
+      conn *c = RSTREAM_OWNER(n, shared_conn, node)->link;
+      if (c && f(c)) return true;
     }
   }
   return false;
@@ -149,9 +150,9 @@ int login_init(env *e, const rstream_env_options &o, const char *username,
   l.update_task.run = on_update_task;
   l.username = memory_copy_text(env_memory(e), username);
   l.password = memory_copy_text(env_memory(e), password);
-  e->texts[3] = memory_copy_text(env_memory(e), mechanism_of(o));
-  e->config.auth = {e->texts[3], respond, e};
-  return l.username && l.password && e->texts[3] ? 0 : RSTREAM_ENOMEM;
+  e->texts[2] = memory_copy_text(env_memory(e), mechanism_of(o));
+  e->config.auth = {e->texts[2], respond, e};
+  return l.username && l.password && e->texts[2] ? 0 : RSTREAM_ENOMEM;
 }
 
 void login_release(env *e) {

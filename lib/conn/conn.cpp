@@ -196,7 +196,7 @@ constexpr transport_events link_events = {on_connected, on_space, on_read, on_wr
 
 int connect_to(conn *c, const net_address &address) {
   if (!c->config->tls) return net_connect(*c->world, &c->link, address, &link_events, c);
-  return tls_connect(*c->world, &c->link, address, *c->config->tls, c->host, &link_events,
+  return tls_connect(*c->world, &c->link, address, *c->config->tls, c->name, &link_events,
                      c);
 }
 
@@ -268,10 +268,11 @@ void conn_set_state(conn *c, conn_state state) {
 }
 
 int conn_open(conn **out, net &world, slab_pool &pool, const conn_config &config,
-              const char *host, uint16_t port, const char *purpose,
-              const conn_events &events, void *owner, conn_counters &counters) {
+              const conn_target &target, const char *purpose, const conn_events &events,
+              void *owner, conn_counters &counters) {
   *out = nullptr;
-  if (strlen(host) >= sizeof conn::host) return RSTREAM_EINVAL;
+  if (strlen(target.host) >= sizeof conn::host) return RSTREAM_EINVAL;
+  if (strlen(target.name) >= sizeof conn::name) return RSTREAM_EINVAL;
   conn *c = memory_new<conn>(pool.mem);
   if (!c) return RSTREAM_ENOMEM;
   c->world = &world;
@@ -281,8 +282,9 @@ int conn_open(conn **out, net &world, slab_pool &pool, const conn_config &config
   c->owner = owner;
   c->purpose = purpose;
   c->counters = &counters;
-  c->port = port;
-  memcpy(c->host, host, strlen(host) + 1);
+  c->port = target.port;
+  memcpy(c->host, target.host, strlen(target.host) + 1);
+  memcpy(c->name, target.name, strlen(target.name) + 1);
   c->state_timer.on_due = on_state_deadline;
   c->flush_task.run = on_flush_task;
   c->resolving.on_resolved = on_resolved;
@@ -290,7 +292,7 @@ int conn_open(conn **out, net &world, slab_pool &pool, const conn_config &config
   send_queue_init(c->queue, pool);
   *out = c;  // before anything is logged: the log callback may ask for a connection
   conn_set_state(c, conn_state::resolving);
-  int rc = net_resolve(world, c->resolving, host, port);
+  int rc = net_resolve(world, c->resolving, c->host, c->port);
   if (rc == 0) return 0;
   *out = nullptr;
   net_timer_stop(world, c->state_timer);

@@ -150,6 +150,7 @@ struct conn {
   bool freed = false;  // free it when the last pin goes
   uint16_t port = 0;
   char host[256] = {};
+  char name[256] = {};  // that the certificate is for
 
   resolve_request resolving;
   std::array<net_address, net_max_addresses> addresses;
@@ -189,10 +190,17 @@ struct conn {
   char close_text[256] = {};
 };
 
-// Starts connecting to host:port. `purpose` is static text, shown by the broker. Errors:
+// Whom to connect to.
+struct conn_target {
+  const char *host;
+  uint16_t port;
+  const char *name;  // that its certificate is for
+};
+
+// Starts connecting. `purpose` is static text, shown by the broker. Errors:
 // RSTREAM_ENOMEM, RSTREAM_EINVAL; *c is nullptr then.
 [[nodiscard]] int conn_open(conn **c, net &world, slab_pool &pool,
-                            const conn_config &config, const char *host, uint16_t port,
+                            const conn_config &config, const conn_target &target,
                             const char *purpose, const conn_events &events, void *owner,
                             conn_counters &counters);
 

@@ -153,6 +153,34 @@ TEST_F(scenario_66, only_version_1_3) {
   expect(port, 0, {});
 }
 
+// Every connection to the listener, and tickets on each.
+TEST_F(scenario_66, scenario_67_session_tickets_in_mid_stream) {
+  if (!has_1_3()) GTEST_SKIP() << "this mbedTLS has no TLS 1.3, and so no tickets";
+  trust_made();
+  static int port;
+  port = listen(made.server, std::string(only_1_3) + ", {session_tickets, stateless}");
+  rstream_env *e = open_tls_env(0, [](rstream_env_options &o) {
+    o.on_address = [](rstream_env *, rstream_address *a, void *) {
+      a->port = static_cast<uint16_t>(port);
+    };
+  });
+  constexpr uint64_t count = 20000;
+  producer_probe p;
+  consumer_probe c;
+  c.numbered = true;
+  ASSERT_EQ(p.open(e, stream), 0);
+  ASSERT_EQ(c.open_first(e, stream), 0);
+  auto fill = [&] {
+    while (p.sent < count && p.send_number(p.sent) == 0) continue;
+  };
+  p.on_writable = fill;
+  fill();
+  ASSERT_TRUE(run_until([&] { return c.messages == count || c.ended || p.ended; }));
+  EXPECT_EQ(p.confirmed(), count);
+  EXPECT_EQ(c.wrong_bodies, 0u);
+  EXPECT_EQ(stats(e).connections_lost, 0u);
+}
+
 TEST_F(scenario_66, the_port_for_plain_text) {
   expect(broker_port(), RSTREAM_ETLS, {"maybe its port is one for plain text"});
 }
