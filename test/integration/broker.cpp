@@ -50,7 +50,13 @@ std::string broker_tool(const std::string &arguments) {
 
 }  // namespace
 
-const char *broker_uri() { return getenv("RSTREAM_BROKER_URI"); }
+const char *broker_uri() {
+  static std::string first;
+  const char *all = getenv("RSTREAM_BROKER_URI");
+  if (!all) return nullptr;
+  first.assign(all, strcspn(all, ","));
+  return first.c_str();
+}
 
 std::string broker_host() {
   std::string a = authority();

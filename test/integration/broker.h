@@ -6,7 +6,7 @@
 
 namespace rstream::test {
 
-// From RSTREAM_BROKER_URI; nullptr when there is none.
+// From RSTREAM_BROKER_URI, the first of several; nullptr when there is none.
 const char *broker_uri();
 std::string broker_host();
 int broker_port();
