@@ -127,6 +127,7 @@ bench: ## benchmarks against the ceiling of this machine and broker
 	@$(broker_ready)
 	$(call build,$(BUILD))
 	$(with_broker) bench/run.sh $(BUILD)
+	$(with_broker) bench/tls.sh $(BUILD)
 
 bench-instructions: ## counts the client's instructions per message; needs no broker
 	@test/tools/deps build test bench callgrind
