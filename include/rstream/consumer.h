@@ -281,6 +281,16 @@ typedef struct rstream_consumer_options {
   uint32_t streaming_min_bytes; /* chunks of at least so many bytes are streamed, see
                                    above: 1 is all of them. Needs on_message. Default:
                                    none */
+
+  /* After a loss it goes on behind the last message that was handed out, or, when there
+   * was none, where it began (with RSTREAM_OFFSET_NEXT: at what is next then). Chunks
+   * that the application still holds stay its own, and are not handed out again. The last
+   * offset stored is stored once more, as it may have been lost on the way. A single
+   * active consumer begins anew where the broker's ConsumerUpdate leads. */
+  rstream_recovery recovery; /* see there; default RSTREAM_RECOVERY_AUTOMATIC */
+  uint8_t retry_opening;     /* 1: also when it can't be opened at first, it goes on as
+                                `recovery` says. Default: that ends it, so that mistakes
+                                are seen */
 } rstream_consumer_options;
 
 #define rstream_consumer_options_init(o) \
@@ -292,7 +302,9 @@ RSTREAM_EXPORT void rstream_consumer_options_init_sized(rstream_consumer_options
 /* Opens a consumer. It returns at once and connects in the background, to a replica of
  * the stream if there is one, else to its leader. on_state tells when it is open, or why
  * it could not be. A stream that is not available yet is asked for again until
- * request_timeout_ms of the environment passed.
+ * request_timeout_ms of the environment passed; then, and when it can't connect, the
+ * consumer ends, unless retry_opening says otherwise. Once it was open, a lost connection
+ * is made good; see `recovery`.
  *
  * A chunk whose CRC-32 is wrong is not handed out; see bad_chunk.
  *
@@ -355,6 +367,12 @@ RSTREAM_EXPORT int rstream_consumer_resume(rstream_consumer *consumer);
 RSTREAM_EXPORT int rstream_consumer_grant_credit(rstream_consumer *consumer,
                                                  uint16_t chunks);
 
+/* Tries to connect again now: for RSTREAM_RECOVERY_MANUAL; with AUTOMATIC it cuts the
+ * pause before the next attempt short. on_state tells how it went. Errors:
+ * RSTREAM_EINVAL, RSTREAM_EBUSY (neither disconnected nor pausing), RSTREAM_ECLOSED.
+ * Since 0.1.0. */
+RSTREAM_EXPORT int rstream_consumer_reconnect(rstream_consumer *consumer);
+
 /* Where it stands; RSTREAM_STATE_CLOSED for NULL. Since 0.1.0. */
 RSTREAM_EXPORT rstream_handle_state
 rstream_consumer_state(const rstream_consumer *consumer);
@@ -387,6 +405,7 @@ typedef struct rstream_consumer_stats {
   uint64_t chunks_dropped;  /* received and not handed out: while not active, or when
                                asked for anew */
   uint64_t resubscribes;    /* for bad chunks, and for max_bytes_held */
+  uint64_t recoveries;      /* times it was opened again */
 } rstream_consumer_stats;
 
 /* Set struct_size first. Errors: RSTREAM_EINVAL. Since 0.1.0. */

@@ -68,6 +68,23 @@ typedef struct rstream_address {
 typedef void (*rstream_address_cb)(rstream_env *env, rstream_address *address,
                                    void *user);
 
+/* A connection of producers or consumers has ended, other than by the library's own wish.
+ * Comes before the handles concerned are told. Borrowed until the callback returns. */
+typedef struct rstream_connection_loss {
+  size_t struct_size; /* size of what the library filled */
+  const char *host;   /* whom it led to */
+  uint16_t port;
+  int reason;                 /* an error code */
+  const char *text;           /* the reason in words */
+  const char *const *streams; /* of the producers or consumers on it, each once */
+  size_t stream_count;
+  size_t handle_count; /* producers or consumers on it */
+} rstream_connection_loss;
+
+typedef void (*rstream_connection_lost_cb)(rstream_env *env,
+                                           const rstream_connection_loss *loss,
+                                           void *user);
+
 /* Set with rstream_env_options_init(), then change what differs. 0 or NULL means the
  * default. Everything is copied; the struct may go once rstream_env_create() returned. */
 typedef struct rstream_env_options {
@@ -152,6 +169,14 @@ typedef struct rstream_env_options {
 
   rstream_address_cb on_address; /* default: addresses are dialled as they are */
   void *address_user;            /* passed to on_address */
+
+  /* Producers and consumers that lost their connection pause before each attempt for a
+   * random time: at most the first of these, then at most twice as long each time, up to
+   * the second. */
+  uint32_t recovery_first_ms;   /* default 100 */
+  uint32_t recovery_longest_ms; /* default 10000 */
+  uint32_t max_recoveries;      /* so many try at the same time; default 64 */
+  rstream_connection_lost_cb on_connection_lost; /* default: logged and counted only */
 } rstream_env_options;
 
 /* Sets every member to its default and struct_size to the caller's own sizeof, which lets
@@ -266,6 +291,8 @@ typedef struct rstream_env_stats {
   uint32_t connections_for_consumers; /* open now */
   uint32_t producers;                 /* handles that are not closed yet */
   uint32_t consumers;                 /* handles that are not closed yet */
+  uint64_t recovery_attempts;         /* begun by producers and consumers */
+  uint64_t recoveries;                /* of those, successful */
 } rstream_env_stats;
 
 /* Fills `*stats`. Set struct_size first with `stats.struct_size = sizeof stats`; members

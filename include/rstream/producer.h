@@ -61,6 +61,19 @@ typedef int (*rstream_filter_value_cb)(const struct rstream_message *message,
 typedef void (*rstream_producer_closed_cb)(rstream_producer *producer, int status,
                                            void *user);
 
+/* What becomes of messages that were sent, and not confirmed when the connection was
+ * lost: nobody knows whether they are stored. */
+typedef enum rstream_unconfirmed {
+  RSTREAM_UNCONFIRMED_RESEND = 0, /* sent again when it is recovered, as the bytes they
+                                     were, in order, before any newer one. Without a name
+                                     some may then be stored twice; with a name the broker
+                                     drops what it has (but of sub-entries that had to be
+                                     cut for a smaller frame size) */
+  RSTREAM_UNCONFIRMED_FAIL = 1 /* they get RSTREAM_ECONNLOST, or what else the reason is,
+                                  as outcome at once. Those that were not sent yet
+                                  wait */
+} rstream_unconfirmed;
+
 /* Set with rstream_producer_options_init(), then change what differs. 0 or NULL means the
  * default. Everything is copied. */
 typedef struct rstream_producer_options {
@@ -120,6 +133,11 @@ typedef struct rstream_producer_options {
   uint8_t ids_given;           /* 1: the application gives the publishing ids, in
                                   rstream_message.publishing_id. Needs a name. Ids in callbacks are
                                   those then */
+  rstream_recovery recovery;   /* see there; default RSTREAM_RECOVERY_AUTOMATIC */
+  rstream_unconfirmed unconfirmed; /* see there; default RSTREAM_UNCONFIRMED_RESEND */
+  uint8_t retry_opening;           /* 1: also when it can't be opened at first, it goes on
+                                      as `recovery` says. Default: that ends it, so that
+                                      mistakes are seen */
 } rstream_producer_options;
 
 #define rstream_producer_options_init(o) \
@@ -133,8 +151,9 @@ RSTREAM_EXPORT void rstream_producer_options_init_sized(rstream_producer_options
  * declared. on_state tells when it is open, or why it could not be.
  *
  * A stream without a leader, or one that is not available yet, is asked for again until
- * request_timeout_ms of the environment passed. A stream that does not exist ends the
- * producer at once.
+ * request_timeout_ms of the environment passed; then, and when it can't connect, the
+ * producer ends, unless retry_opening says otherwise. A stream that does not exist ends
+ * it at once. Once it was open, a lost connection is made good; see `recovery`.
  *
  * Errors: RSTREAM_EINVAL, RSTREAM_ECLOSED (the environment is closing), RSTREAM_ENOMEM,
  * and RSTREAM_EBUSY when the environment already has a producer of this name on this
@@ -254,6 +273,12 @@ RSTREAM_EXPORT int rstream_producer_close_within(rstream_producer *producer,
                                                  uint32_t timeout_ms,
                                                  rstream_producer_closed_cb on_closed);
 
+/* Tries to connect again now: for RSTREAM_RECOVERY_MANUAL; with AUTOMATIC it cuts the
+ * pause before the next attempt short. on_state tells how it went. Errors:
+ * RSTREAM_EINVAL, RSTREAM_EBUSY (neither disconnected nor pausing), RSTREAM_ECLOSED.
+ * Since 0.1.0. */
+RSTREAM_EXPORT int rstream_producer_reconnect(rstream_producer *producer);
+
 /* Where it stands; RSTREAM_STATE_CLOSED for NULL. Since 0.1.0. */
 RSTREAM_EXPORT rstream_handle_state
 rstream_producer_state(const rstream_producer *producer);
@@ -285,6 +310,8 @@ typedef struct rstream_producer_stats {
   uint64_t bytes_in_flight;    /* on the wire, of those */
   uint64_t frames_sent;        /* Publish frames handed to the connection */
   uint64_t unknown_confirms; /* outcomes for ids not in flight: late, twice, or made up */
+  uint64_t recoveries;       /* times it was opened again */
+  uint64_t messages_resent;  /* by those, counted each time */
 } rstream_producer_stats;
 
 /* Set struct_size first. Errors: RSTREAM_EINVAL. Since 0.1.0. */

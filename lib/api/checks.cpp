@@ -48,6 +48,11 @@ int check_compression(env *e, const rstream_compression &compression) {
                    static_cast<int>(number));
 }
 
+int check_recovery(env *e, const rstream_recovery &recovery) {
+  return check_range(e, "recovery", number_of(recovery), RSTREAM_RECOVERY_AUTOMATIC,
+                     RSTREAM_RECOVERY_NONE);
+}
+
 int check_open(env *e) {
   if (e->state == env_state::open) return 0;
   return env_error(e, RSTREAM_ECLOSED, "the environment is closing");

@@ -23,6 +23,7 @@ constexpr size_t max_name_bytes = 255;
 [[nodiscard]] int check_compression(env *e, const rstream_compression &compression);
 // Arguments of a new stream.
 [[nodiscard]] int check_stream_options(env *e, const rstream_stream_options &o);
+[[nodiscard]] int check_recovery(env *e, const rstream_recovery &recovery);
 // RSTREAM_ECLOSED once the environment is closing.
 [[nodiscard]] int check_open(env *e);
 

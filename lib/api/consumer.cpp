@@ -85,6 +85,7 @@ int check_options(env *e, const rstream_consumer_options &o) {
   if (rc == 0) rc = check_tracking(e, o);
   if (rc == 0) rc = check_filters(e, o);
   if (rc == 0) rc = check_flow(e, o);
+  if (rc == 0) rc = check_recovery(e, o.recovery);
   if (rc == 0) {
     rc = check_range(e, "codec", number_of(o.codec), RSTREAM_CODEC_RAW,
                      RSTREAM_CODEC_AMQP);
@@ -179,6 +180,10 @@ int rstream_consumer_grant_credit(rstream_consumer *c, uint16_t chunks) {
   if (!c) return RSTREAM_EINVAL;
   int rc = check_range(c->env, "chunks", chunks, 1, most_credit);
   return rc < 0 ? rc : consumer_grant_credit(c, chunks);
+}
+
+int rstream_consumer_reconnect(rstream_consumer *c) {
+  return c ? consumer_reconnect(c) : RSTREAM_EINVAL;
 }
 
 rstream_handle_state rstream_consumer_state(const rstream_consumer *c) {

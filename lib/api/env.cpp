@@ -25,6 +25,9 @@ constexpr uint32_t default_deliver_bytes = 128u << 20;
 constexpr uint32_t smallest_deliver_bytes = 8192;
 constexpr uint16_t default_per_connection = 256;
 constexpr size_t max_uris = 256;
+constexpr uint32_t default_recovery_first_ms = 100;
+constexpr uint32_t default_recovery_longest_ms = 10000;
+constexpr uint32_t default_recoveries = 64;
 constexpr const char default_connection_name[] = "rstream";
 
 [[gnu::format(printf, 3, 4)]] int refuse(const rstream_env_options &o, int code,
@@ -54,6 +57,9 @@ void set_defaults(rstream_env_options &o) {
   default_to(o.max_deliver_bytes, default_deliver_bytes);
   default_to(o.max_producers_per_connection, default_per_connection);
   default_to(o.max_consumers_per_connection, default_per_connection);
+  default_to(o.recovery_first_ms, default_recovery_first_ms);
+  default_to(o.recovery_longest_ms, default_recovery_longest_ms);
+  default_to(o.max_recoveries, default_recoveries);
 }
 
 int check_numbers(const rstream_env_options &o) {
@@ -71,6 +77,8 @@ int check_numbers(const rstream_env_options &o) {
        ids_per_connection},
       {"max_consumers_per_connection", o.max_consumers_per_connection, 1,
        ids_per_connection},
+      {"recovery_first_ms", o.recovery_first_ms, 1, max_timeout_ms},
+      {"recovery_longest_ms", o.recovery_longest_ms, 1, max_timeout_ms},
       {"log_level", number_of(o.log_level), 0, RSTREAM_LOG_OFF},
       {"auth", number_of(o.auth), 0, RSTREAM_AUTH_CUSTOM},
   };

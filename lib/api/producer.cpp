@@ -59,6 +59,11 @@ int check_options(env *e, const rstream_producer_options &o) {
     rc = check_range(e, "codec", number_of(o.codec), RSTREAM_CODEC_RAW,
                      RSTREAM_CODEC_AMQP);
   }
+  if (rc == 0) rc = check_recovery(e, o.recovery);
+  if (rc == 0) {
+    rc = check_range(e, "unconfirmed", number_of(o.unconfirmed),
+                     RSTREAM_UNCONFIRMED_RESEND, RSTREAM_UNCONFIRMED_FAIL);
+  }
   if (rc == 0 && o.ids_given && !o.name)
     rc = env_error(e, RSTREAM_EINVAL, "ids_given needs a name");
   return rc < 0 ? rc : check_sub_entries(e, o);
@@ -167,6 +172,10 @@ int rstream_producer_close_within(rstream_producer *p, uint32_t timeout_ms,
   return p ? producer_close(p, timeout_ms, on_closed) : RSTREAM_EINVAL;
 }
 
+int rstream_producer_reconnect(rstream_producer *p) {
+  return p ? producer_reconnect(p) : RSTREAM_EINVAL;
+}
+
 rstream_handle_state rstream_producer_state(const rstream_producer *p) {
   return p ? producer_state(p) : RSTREAM_STATE_CLOSED;
 }
@@ -197,5 +206,7 @@ int rstream_producer_stats_get(const rstream_producer *p, rstream_producer_stats
   filled.bytes_in_flight = p->bytes_in_flight;
   filled.frames_sent = p->frames_sent;
   filled.unknown_confirms = p->unknown_confirms;
+  filled.recoveries = p->recoveries;
+  filled.messages_resent = p->messages_resent;
   return sized_write(stats, filled) ? 0 : RSTREAM_EINVAL;
 }

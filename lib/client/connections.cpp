@@ -78,6 +78,27 @@ void redial_later(shared_conn *s) {
                   net_random(*s->env->world) % (most + 1));
 }
 
+// Of its members, each once. Returns how many.
+size_t streams_of(const shared_conn *s, const char **streams) {
+  size_t count = 0;
+  for (const member *m : s->by_id) {
+    bool known = !m;
+    for (size_t i = 0; !known && i < count; i++) known = !strcmp(streams[i], m->stream);
+    if (!known) streams[count++] = m->stream;
+  }
+  return count;
+}
+
+void tell_environment(shared_conn *s, int reason, const char *text) {
+  env *e = s->env;
+  if (!e->on_connection_lost) return;
+  const char *streams[ids_per_connection];
+  size_t count = streams_of(s, streams);
+  rstream_connection_loss loss{sizeof loss, s->host, s->port, reason,
+                               text,        streams, count,   s->members};
+  e->on_connection_lost(e, &loss, e->user);
+}
+
 // ---- events of a connection
 
 void on_ready(conn *c) {
@@ -95,6 +116,7 @@ void end_shared(shared_conn *s, int reason, const char *text) {
   env *e = s->env;
   list_remove(s->node);
   e->connections.count[static_cast<int>(s->kind)]--;
+  if (reason) tell_environment(s, reason, text);
   for (member *&place : s->by_id) {
     member *m = place;
     if (!m) continue;

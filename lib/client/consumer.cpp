@@ -11,17 +11,19 @@ namespace rstream {
 
 namespace {
 
-constexpr const char *phase_names[] = {"looking up",  "connecting", "starting",
-                                       "subscribing", "open",       "ended",
-                                       "leaving",     "closed"};
+constexpr const char *phase_names[] = {"recovering", "looking up",  "connecting",
+                                       "starting",   "subscribing", "open",
+                                       "ended",      "leaving",     "closed"};
 
 // How long the broker's answer to Unsubscribe is waited for.
 constexpr uint32_t leave_timeout_ms = 1000;
 
 void finish(consumer *c);
+void recover(consumer *c, int status, const char *text);
 
 bool transition_allowed(consumer_phase from, consumer_phase to) {
   if (from == consumer_phase::closed) return false;
+  if (to == consumer_phase::recovering) return from < consumer_phase::ended;
   if (to == consumer_phase::looking_up) return from < consumer_phase::open;
   return to > from;
 }
@@ -33,23 +35,37 @@ void set_phase(consumer *c, consumer_phase phase) {
   c->phase = phase;
 }
 
-void tell_state(consumer *c, rstream_handle_state state, int reason, const char *text) {
-  if (!c->options.on_state) return;
-  rstream_state event{sizeof event, state, reason, text, c->stream};
+void tell_state(consumer *c, rstream_handle_state state, int reason, const char *text,
+                uint32_t retry_ms = 0) {
+  if (!c->options.on_state || c->closing) return;
+  rstream_state event{sizeof event, state, reason, text, c->stream, 0, 0};
+  if (state == RSTREAM_STATE_RECOVERING) {
+    event.attempt = c->recovery.attempt;
+    event.retry_ms = retry_ms;
+  }
   c->options.on_state(c, &event, c->options.user);
 }
 
 // ---- opening
+
+void become_open(consumer *c) {
+  set_phase(c, consumer_phase::open);
+  log_line(c->env->log, log_level::info, "consumer open on %s", c->stream);
+  recovery_succeeded(c->recovery);
+  if (c->was_open) {
+    c->stats.recoveries++;
+    tracker_store_again(c);
+  }
+  c->was_open = true;
+  tell_state(c, RSTREAM_STATE_OPEN, 0, "");
+}
 
 void on_subscribed(conn_request *request, int status, wire::bytes) {
   consumer *c = RSTREAM_OWNER(request, consumer, request);
   if (consumer_connection_gone(c)) return;  // consumer_lost() follows
   if (status == 0) {
     c->resubscribe = resubscribe_step::none;
-    if (c->phase == consumer_phase::open) return;  // begun anew
-    set_phase(c, consumer_phase::open);
-    log_line(c->env->log, log_level::info, "consumer open on %s", c->stream);
-    if (!c->closing) tell_state(c, RSTREAM_STATE_OPEN, 0, "");
+    if (c->phase != consumer_phase::open) become_open(c);  // else begun anew
     return;
   }
   connections_leave(c->member, status == RSTREAM_ETIMEDOUT ? leave_kind::unsettled
@@ -74,23 +90,64 @@ void start(consumer *c) {
     consumer_end(c, RSTREAM_ENOTSUP, text);
     return;
   }
-  update_start(c);
+  if (!c->was_open) return update_start(c);
+  c->active = !c->options.single_active;
+  consumer_subscribe(c, consumer_resume_point(c));
 }
 
 void on_node_found(stream_lookup *lookup, int status, const char *text) {
   consumer *c = RSTREAM_OWNER(lookup, consumer, lookup);
-  if (status < 0) {
-    consumer_end(c, status, text);
-    return;
-  }
+  if (status < 0) return recover(c, status, text);
   set_phase(c, consumer_phase::connecting);
   int rc = connections_join(c->env, member_kind::consumer, c->member, lookup->host,
                             lookup->port);
   if (rc < 0) {
-    consumer_end(c, rc, rstream_error_text(rc));
+    recover(c, rc, rstream_error_text(rc));
   } else if (rc == 1) {
     start(c);
   }
+}
+
+// ---- recovering
+
+bool recovers_from(const consumer *c, int status) {
+  return c->options.recovery != RSTREAM_RECOVERY_NONE &&
+         (c->was_open || c->options.retry_opening) &&
+         (recovery_may_help(status) || status == RSTREAM_BROKER_FRAME_TOO_LARGE);
+}
+
+// What belonged to the subscription goes with it.
+void forget_subscription(consumer *c) {
+  chunks_drop_waiting(c);
+  flow_stop(c);
+  c->caught_up = false;
+  if (!c->options.single_active) return;
+  // Who is active, and where that one begins, is for the broker to say.
+  c->active = false;
+  chunks_go_astray(c);
+}
+
+void recover(consumer *c, int status, const char *text) {
+  if (!recovers_from(c, status)) return consumer_end(c, status, text);
+  log_line(c->env->log, log_level::warn, "consumer on %s: %s: %s", c->stream,
+           rstream_error_text(status), text);
+  set_phase(c, consumer_phase::recovering);
+  lookup_cancel(c->lookup);
+  forget_subscription(c);
+  if (c->options.recovery == RSTREAM_RECOVERY_MANUAL) {
+    recovery_cancel(c->recovery);
+    tell_state(c, RSTREAM_STATE_DISCONNECTED, status, text);
+  } else {
+    uint32_t pause_ms = recovery_again(c->recovery);
+    tell_state(c, RSTREAM_STATE_RECOVERING, status, text, pause_ms);
+  }
+}
+
+void on_recovery_due(recovery *r) {
+  consumer *c = RSTREAM_OWNER(r, consumer, recovery);
+  set_phase(c, consumer_phase::looking_up);
+  int rc = lookup_start_once(c->lookup);
+  if (rc < 0) recover(c, rc, rstream_error_text(rc));
 }
 
 // ---- closing
@@ -109,6 +166,7 @@ void on_left(conn_request *request, int, wire::bytes) {
 void leave(consumer *c) {
   consumer_phase from = c->phase;
   lookup_cancel(c->lookup);
+  recovery_cancel(c->recovery);
   update_cancel(c);
   conn_request_cancel(c->request);
   // Also while the answer to Subscribe is awaited: the broker takes both in order. A
@@ -181,6 +239,7 @@ void finish(consumer *c) {
 }
 
 void init(consumer *c) {
+  recovery_init(c->recovery, c->env, on_recovery_due);
   c->lookup.env = c->env;
   c->lookup.stream = c->member.stream = c->stream;
   c->lookup.choice = node_choice::replica;
@@ -296,7 +355,18 @@ int consumer_close(consumer *c, rstream_consumer_closed_cb on_closed) {
 rstream_handle_state consumer_state(const consumer *c) {
   if (c->closing) return RSTREAM_STATE_DRAINING;
   if (c->phase >= consumer_phase::ended) return RSTREAM_STATE_CLOSED;
-  return c->phase == consumer_phase::open ? RSTREAM_STATE_OPEN : RSTREAM_STATE_OPENING;
+  if (c->phase == consumer_phase::open) return RSTREAM_STATE_OPEN;
+  if (c->phase == consumer_phase::recovering && c->recovery.at == recovery_step::idle)
+    return RSTREAM_STATE_DISCONNECTED;
+  return c->was_open ? RSTREAM_STATE_RECOVERING : RSTREAM_STATE_OPENING;
+}
+
+int consumer_reconnect(consumer *c) {
+  if (c->closing || c->phase >= consumer_phase::ended) return RSTREAM_ECLOSED;
+  if (c->phase != consumer_phase::recovering)
+    return env_error(c->env, RSTREAM_EBUSY, "the consumer is not disconnected");
+  recovery_now(c->recovery);
+  return 0;
 }
 
 void consumer_connected(consumer *c) { start(c); }
@@ -320,10 +390,11 @@ void consumer_end(consumer *c, int reason, const char *text) {
   set_phase(c, consumer_phase::ended);
   c->end_reason = reason;
   lookup_cancel(c->lookup);
+  recovery_cancel(c->recovery);
   conn_request_cancel(c->request);
   update_cancel(c);
   tracker_stop(c);
-  if (!c->closing) tell_state(c, RSTREAM_STATE_CLOSED, reason, text);
+  tell_state(c, RSTREAM_STATE_CLOSED, reason, text);
 }
 
 void consumer_queue_task(consumer *c) {
@@ -334,8 +405,17 @@ void consumer_find_node(consumer *c, int status, const char *text) {
   if (c->phase < consumer_phase::open && lookup_again(c->lookup, status)) {
     set_phase(c, consumer_phase::looking_up);
   } else {
-    consumer_end(c, status, text);
+    recover(c, status, text);
   }
+}
+
+void consumer_retreat(consumer *c, int status, const char *text) {
+  connections_leave(c->member, leave_kind::unsettled);
+  consumer_find_node(c, status, text);
+}
+
+wire::offset_spec consumer_resume_point(const consumer *c) {
+  return c->skip_below > 0 ? wire::offset_at(c->skip_below) : c->began_at;
 }
 
 wire::offset_spec consumer_spec(const consumer *c) {
@@ -350,6 +430,7 @@ wire::offset_spec consumer_spec(const consumer *c) {
 
 void consumer_subscribe(consumer *c, const wire::offset_spec &spec) {
   if (c->resubscribe == resubscribe_step::none) set_phase(c, consumer_phase::subscribing);
+  c->subscribed_at = spec;
   conn *link = c->member.link->link;
   wire::subscribe request{.subscription_id = c->member.id,
                           .stream = c->stream,
@@ -361,7 +442,7 @@ void consumer_subscribe(consumer *c, const wire::offset_spec &spec) {
   if (uint32_t least = c->options.streaming_min_bytes) conn_expect_pieces(link, least);
   c->request.on_response = on_subscribed;
   int rc = conn_request_send(link, c->request, wire::key::subscribe, request);
-  if (rc < 0) consumer_end(c, rc, "can't subscribe");
+  if (rc < 0) consumer_retreat(c, rc, "can't subscribe");
 }
 
 }  // namespace rstream

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/connections.h"
+#include "client/recovery.h"
 #include "client/stream_lookup.h"
 #include "codec/amqp_decode.h"
 #include "codec/chunk_pieces.h"
@@ -10,6 +11,7 @@
 namespace rstream {
 
 enum class consumer_phase : uint8_t {
+  recovering,   // lost its connection: pausing, or waiting to be told
   looking_up,   // which node has the stream
   connecting,   // to that node
   starting,     // where to begin is being found out
@@ -27,6 +29,7 @@ struct offset_tracker {
   bool has_finished = false;
   uint64_t finished_end = 0;  // offset after the last finished message
   bool has_stored = false;
+  bool by_us = false;  // stored by this consumer, not found at the broker
   uint64_t stored = 0;
   uint64_t unstored_messages = 0;  // finished since the last store
   net_timer store_timer;
@@ -57,6 +60,7 @@ struct update_state {
 struct consumer_flow {
   uint32_t outstanding = 0;    // credits it has
   uint32_t due = 0;            // credits to give it, as far as max_bytes_held allows
+  uint32_t overdrawn = 0;      // credits given beyond what chunks held leave of them
   uint64_t largest_chunk = 0;  // bytes
   bool paused = false;
 };
@@ -120,8 +124,9 @@ struct rstream_chunk {
   rstream::list_node node;               // of the consumer's chunks
   rstream::slab *slab = nullptr;         // nullptr once it is finished
   uint32_t refs = 0;
-  bool told = false;  // its callback is running
-  bool cut = false;   // closing kept the application from seeing all of it
+  bool told = false;   // its callback is running
+  bool cut = false;    // closing kept the application from seeing all of it
+  bool stray = false;  // of before offsets began anew: it does not count as finished
   uint32_t frame_bytes = 0;
   rstream::chunk_header header;
   rstream::wire::bytes entries{};
@@ -146,11 +151,13 @@ struct rstream_consumer {
   uint32_t property_count = 0;
 
   rstream::consumer_phase phase = rstream::consumer_phase::looking_up;
-  bool closing = false;  // the application called close
+  bool closing = false;   // the application called close
+  bool was_open = false;  // what is lost from now on is recovered
   int end_reason = 0;
   rstream_consumer_closed_cb on_closed = nullptr;
 
   rstream::stream_lookup lookup;
+  rstream::recovery recovery;
   rstream::member member;
   rstream::conn_request request;
   rstream::net_task task;          // returns credits, stores, looks how far closing got
@@ -158,8 +165,11 @@ struct rstream_consumer {
   rstream::net_timer retry_timer;  // returning credits failed for lack of memory
   rstream::list queries;           // of the application
 
+  rstream::wire::offset_spec subscribed_at{};  // what Subscribe said last
+  rstream::wire::offset_spec began_at{};       // where the broker began last
   uint64_t skip_below = 0;  // the next message handed out is at or above this
   rstream::list chunks;     // handed out, in order, up to the last one not finished
+  rstream::list strays;     // those out of that order
   rstream::list waiting;    // received, not handed out yet: it was paused
   rstream::streamed_chunk streamed;
 
@@ -199,6 +209,7 @@ struct consumer_role {
                                 const rstream_consumer_options &options,
                                 const consumer_role *role = nullptr);
 [[nodiscard]] int consumer_close(consumer *c, rstream_consumer_closed_cb on_closed);
+[[nodiscard]] int consumer_reconnect(consumer *c);
 rstream_handle_state consumer_state(const consumer *c);
 
 // What the application sees of a message. `view` was set to zeroes once; it serves for

@@ -44,9 +44,10 @@ void handle(consumer *c, int status, const chunk_header *header, uint64_t next,
 }  // namespace
 
 wire::offset_spec chunk_resume_point(const consumer *c, const chunk_header *header) {
-  if (c->skip_below > 0) return wire::offset_at(c->skip_below);
-  bool from_first = c->options.offset_type == RSTREAM_OFFSET_FIRST;
-  return header && !from_first ? wire::offset_at(header->first_offset) : consumer_spec(c);
+  bool from_first = c->began_at.type == wire::raw(wire::offset_type::first);
+  if (header && c->skip_below == 0 && !from_first)
+    return wire::offset_at(header->first_offset);
+  return consumer_resume_point(c);
 }
 
 void chunk_found_malformed(consumer *c) {

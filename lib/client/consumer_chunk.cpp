@@ -63,6 +63,11 @@ void count_finished(consumer *c) {
 }
 
 void finish_chunk(consumer *c, rstream_chunk *chunk) {
+  if (chunk->stray) {
+    release_bytes(chunk);
+    recycle(c, chunk);
+    return flow_finished(c);
+  }
   // Closing made the iteration end early: nobody has seen the rest.
   uint64_t end = chunk->header.first_offset + chunk->header.record_count;
   chunk->cut = c->closing && chunk->told && chunk->cursor.offset < end;
@@ -207,6 +212,7 @@ void consumer_delivered(consumer *c, const wire::deliver &frame, slab *owner) {
   wire::bytes entries;
   if (!check_chunk(c, frame, header, entries)) return;
   c->bad_attempts = 0;
+  recovery_works(c->recovery);
   c->stats.chunks++;
   c->stats.bytes += frame.chunk.size();
   consumer_note_committed(c, frame);
@@ -287,8 +293,22 @@ void chunk_handle_release(rstream_chunk *chunk) {
   slab_unref(owner);
 }
 
+void chunks_go_astray(consumer *c) {
+  while (!list_empty(c->chunks)) {
+    rstream_chunk *chunk = chunk_of(c->chunks.next);
+    if (!chunk->slab) {
+      recycle(c, chunk);
+      continue;
+    }
+    list_remove(chunk->node);
+    list_push_back(c->strays, chunk->node);
+    chunk->stray = true;
+  }
+}
+
 void chunk_handles_orphan(consumer *c) {
   chunks_drop_waiting(c);
+  list_take_all(c->chunks, c->strays);
   while (!list_empty(c->chunks)) {
     rstream_chunk *chunk = chunk_of(c->chunks.next);
     if (chunk->slab) {

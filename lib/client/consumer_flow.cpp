@@ -57,11 +57,19 @@ void on_unsubscribed(conn_request *request, int status, wire::bytes) {
 }  // namespace
 
 uint16_t flow_first_credit(consumer *c) {
-  uint16_t credit = grants_by_pieces(c) ? 1 : c->options.initial_credit;
-  c->flow.outstanding = credit;
-  c->flow.due = c->options.initial_credit - credit;
-  if (c->flow.due > 0) consumer_queue_task(c);
-  return credit;
+  consumer_flow &f = c->flow;
+  uint32_t whole = c->options.initial_credit;
+  // Chunks of an earlier subscription that are still held bring their credits when they
+  // are finished. One more is given in any case, or nothing would come.
+  uint64_t held = c->stats.chunks_held;
+  if (c->options.credit_policy != RSTREAM_CREDIT_ON_FINISH) held = 0;
+  uint32_t free = held < whole ? whole - static_cast<uint32_t>(held) : 1;
+  f.overdrawn = held < whole ? 0 : static_cast<uint32_t>(held) + 1 - whole;
+  uint32_t credit = grants_by_pieces(c) ? 1 : free;
+  f.outstanding = credit;
+  f.due = free - credit;
+  if (f.due > 0) consumer_queue_task(c);
+  return static_cast<uint16_t>(credit);
 }
 
 bool flow_has_room(const consumer *c) {
@@ -78,7 +86,13 @@ void flow_arrived(consumer *c, size_t chunk_bytes) {
 }
 
 void flow_finished(consumer *c) {
-  if (c->options.credit_policy == RSTREAM_CREDIT_ON_FINISH) c->flow.due++;
+  if (c->options.credit_policy == RSTREAM_CREDIT_ON_FINISH) {
+    if (c->flow.overdrawn > 0) {
+      c->flow.overdrawn--;
+    } else {
+      c->flow.due++;
+    }
+  }
   consumer_queue_task(c);
 }
 
@@ -105,6 +119,11 @@ void flow_send(consumer *c) {
   f.due -= n;
   f.outstanding += n;
   if (f.due > 0 && n == most_credit) consumer_queue_task(c);
+}
+
+void flow_stop(consumer *c) {
+  c->flow.outstanding = c->flow.due = 0;
+  c->resubscribe = resubscribe_step::none;
 }
 
 void flow_resubscribe(consumer *c, const wire::offset_spec &spec) {

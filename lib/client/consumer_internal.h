@@ -14,6 +14,10 @@ void consumer_end(consumer *c, int reason, const char *text);
 void consumer_subscribe(consumer *c, const wire::offset_spec &spec);
 // What the options say.
 wire::offset_spec consumer_spec(const consumer *c);
+// Behind what was handed out, or where it began.
+wire::offset_spec consumer_resume_point(const consumer *c);
+// The connection is all right, but this consumer gets no further on it.
+void consumer_retreat(consumer *c, int status, const char *text);
 // The node at hand can't serve: looks again while that may help.
 void consumer_find_node(consumer *c, int status, const char *text);
 void consumer_queue_task(consumer *c);
@@ -36,6 +40,8 @@ void flow_dropped(consumer *c);
 void flow_send(consumer *c);
 // False when not even one more chunk may be held.
 bool flow_has_room(const consumer *c);
+// The subscription is gone.
+void flow_stop(consumer *c);
 // Has the broker send from there anew.
 void flow_resubscribe(consumer *c, const wire::offset_spec &spec);
 // Something was finished: a resubscription may have waited for that.
@@ -50,6 +56,8 @@ bool tracker_is_automatic(const consumer *c);
 void tracker_finished(consumer *c, uint64_t end, uint64_t messages);
 // From a task: stores when enough is finished.
 void tracker_store_due(consumer *c);
+// After a recovery: the last store may have been lost on the way.
+void tracker_store_again(consumer *c);
 // Stores what is finished, if it is above what is stored.
 void tracker_store(consumer *c);
 // Forgets what was finished: another consumer may have gone on from there.
@@ -133,6 +141,8 @@ void consumer_stand_at(consumer *c, const chunk_header &header);
 void consumer_tell_caught_up(consumer *c, const chunk_header &header);
 // Hands out what waited while it was paused.
 void chunks_hand_out_waiting(consumer *c);
+// Offsets begin anew: what is still held won't count as finished.
+void chunks_go_astray(consumer *c);
 // What was received and not handed out goes.
 void chunks_drop_waiting(consumer *c);
 // The consumer goes: chunks still held stand for themselves from now on.

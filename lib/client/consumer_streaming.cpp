@@ -139,6 +139,7 @@ void end(consumer *c) {
     return;
   }
   c->bad_attempts = 0;
+  recovery_works(c->recovery);
   if (!c->options.crc_off && s.reached > s.began_at)
     tracker_finished(c, s.reached, s.handed_out);
   if (s.is_cut) return;

@@ -74,15 +74,23 @@ void tracker_store(consumer *c) {
     return;
   }
   net_timer_stop(*c->env->world, t.store_timer);
-  t.has_stored = true;
+  t.has_stored = t.by_us = true;
   t.stored = last;
   t.unstored_messages = 0;
   if (c->options.on_store_offset) c->options.on_store_offset(c, last, c->options.user);
 }
 
+void tracker_store_again(consumer *c) {
+  offset_tracker &t = c->tracker;
+  bool stored = t.has_stored && t.by_us && !c->options.on_store_offset;
+  // In a group another one may have gone on from there.
+  if (!stored || c->options.single_active) return;
+  if (!store_at_broker(c, t.stored)) t.has_stored = false;  // the next store comes sooner
+}
+
 void tracker_reset(consumer *c) {
   net_timer_stop(*c->env->world, c->tracker.store_timer);
-  c->tracker.has_finished = c->tracker.has_stored = false;
+  c->tracker.has_finished = c->tracker.has_stored = c->tracker.by_us = false;
   c->tracker.finished_end = c->tracker.stored = c->tracker.unstored_messages = 0;
 }
 
@@ -99,7 +107,10 @@ int consumer_store_offset(consumer *c, uint64_t offset) {
   conn *link = member_conn(c->member);
   if (c->phase != consumer_phase::open || !link) return RSTREAM_EBUSY;
   int rc = conn_send(link, wire::store_offset{c->name, c->stream, offset});
-  if (rc == 0) tracker_found(c, offset);
+  if (rc == 0) {
+    tracker_found(c, offset);
+    c->tracker.by_us = true;
+  }
   return rc;
 }
 

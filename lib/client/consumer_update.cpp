@@ -33,10 +33,13 @@ void settle(consumer *c) {
 // `none`: as Subscribe said.
 void begin_at(consumer *c, const wire::offset_spec &spec) {
   bool keeps = spec.type == wire::raw(wire::offset_type::none);
-  wire::offset_spec from = keeps ? consumer_spec(c) : spec;
+  wire::offset_spec from = spec;
+  if (keeps) from = c->update.by_broker ? c->subscribed_at : consumer_spec(c);
+  c->began_at = from;
   c->skip_below = from.type == wire::raw(wire::offset_type::offset) ? from.value : 0;
   c->caught_up = false;
   if (c->update.by_broker) {
+    chunks_go_astray(c);
     c->active = true;
     answer_broker(c, spec);
   } else {
@@ -90,8 +93,7 @@ void on_stored_offset(conn_request *request, int status, wire::bytes body) {
     finish(c, best_guess(c));
   } else {
     settle(c);
-    connections_leave(c->member, leave_kind::released);
-    consumer_find_node(c, status, "the stored offset can't be had");
+    consumer_retreat(c, status, "the stored offset can't be had");
   }
 }
 
@@ -104,7 +106,7 @@ void ask_stored_offset(consumer *c) {
                              wire::key::query_offset, request);
   if (rc == 0) return;
   settle(c);
-  consumer_end(c, rc, "can't ask for the stored offset");
+  consumer_retreat(c, rc, "can't ask for the stored offset");
 }
 
 void find_default(consumer *c) {
@@ -164,6 +166,13 @@ void update_start(consumer *c) {
 }
 
 void consumer_updated(consumer *c, const wire::consumer_update &frame) {
+  if (!c->options.single_active) {
+    // Not asked for: it gets an answer, and offsets go on in their order.
+    log_line(c->env->log, log_level::warn, "consumer on %s: ConsumerUpdate ignored",
+             c->stream);
+    c->update.correlation_id = frame.correlation_id;
+    return answer_broker(c, wire::offset_none());
+  }
   // The broker has thought better of what it asked before.
   if (c->update.at != step::none && c->update.by_broker) {
     settle(c);

@@ -60,6 +60,8 @@ void copy_numbers(env *e, const rstream_env_options &o) {
   e->endpoints.load_balancer = o.load_balancer;
   e->endpoints.on_address = o.on_address;
   e->endpoints.user = o.address_user;
+  e->recoveries.config = {o.recovery_first_ms, o.recovery_longest_ms, o.max_recoveries};
+  e->on_connection_lost = o.on_connection_lost;
   e->user = o.user;
   e->on_log = o.on_log;
   if (o.on_log) e->log = {write_log, e, static_cast<log_level>(o.log_level)};
@@ -295,6 +297,8 @@ void env_stats(const env *e, rstream_env_stats &s) {
   s.connections_for_consumers = ready_count(e, member_kind::consumer);
   s.producers = e->producer_count;
   s.consumers = e->consumer_count;
+  s.recovery_attempts = e->recoveries.attempts;
+  s.recoveries = e->recoveries.successes;
 }
 
 }  // namespace rstream

@@ -8,6 +8,8 @@
 #include "client/locator.h"
 #include "client/login.h"
 #include "client/producer_batch.h"
+#include "client/recovery.h"
+#include "client/stream_lookup.h"
 #include "codec/compression.h"
 #include "conn/conn.h"
 #include "net/net.h"
@@ -38,6 +40,7 @@ struct rstream_env {
   rstream::net_source source = {};  // of the world
   rstream::logger log;
   rstream_log_cb on_log = nullptr;
+  rstream_connection_lost_cb on_connection_lost = nullptr;
   void *user = nullptr;
 
   rstream::conn_config config = {};  // its texts live in `texts`
@@ -57,6 +60,8 @@ struct rstream_env {
   rstream::locator locator;
   rstream::connections connections;
   rstream::conn_counters counters;
+  rstream::open_questions questions;
+  rstream::recovery_scheduler recoveries;
 
   rstream::list producers;
   rstream::list consumers;

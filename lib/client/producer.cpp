@@ -11,18 +11,21 @@ namespace rstream {
 
 namespace {
 
-constexpr const char *phase_names[] = {"looking up", "connecting", "declaring",
-                                       "sequence",   "open",       "ended",
-                                       "leaving",    "closed"};
+constexpr const char *phase_names[] = {"recovering", "looking up", "connecting",
+                                       "declaring",  "sequence",   "open",
+                                       "ended",      "leaving",    "closed"};
 
 // How long the broker's answer to DeletePublisher is waited for.
 constexpr uint32_t leave_timeout_ms = 1000;
 
 void find_node(producer *p, int status, const char *text);
+void recover(producer *p, int status, const char *text);
+void retreat(producer *p, int status, const char *text);
 void finish(producer *p);
 
 bool transition_allowed(producer_phase from, producer_phase to) {
   if (from == producer_phase::closed) return false;
+  if (to == producer_phase::recovering) return from < producer_phase::ended;
   // A broker that does not serve the stream after all sends us back to look again.
   if (to == producer_phase::looking_up) return from < producer_phase::open;
   return to > from;
@@ -35,9 +38,14 @@ void set_phase(producer *p, producer_phase phase) {
   p->phase = phase;
 }
 
-void tell_state(producer *p, rstream_handle_state state, int reason, const char *text) {
-  if (!p->options.on_state) return;
-  rstream_state event{sizeof event, state, reason, text, p->stream};
+void tell_state(producer *p, rstream_handle_state state, int reason, const char *text,
+                uint32_t retry_ms = 0) {
+  if (!p->options.on_state || p->closing) return;
+  rstream_state event{sizeof event, state, reason, text, p->stream, 0, 0};
+  if (state == RSTREAM_STATE_RECOVERING) {
+    event.attempt = p->recovery.attempt;
+    event.retry_ms = retry_ms;
+  }
   p->options.on_state(p, &event, p->options.user);
 }
 
@@ -62,13 +70,16 @@ void become_open(producer *p) {
   bool fit = producer_recut(p);
   p->fitting = false;
   if (!fit) {
-    producer_end(p, RSTREAM_ENOMEM,
-                 "out of memory while fitting frames to the broker's limit");
+    retreat(p, RSTREAM_ENOMEM,
+            "out of memory while fitting frames to the broker's limit");
     return;
   }
   log_line(p->env->log, log_level::info, "producer open on %s", p->stream);
+  if (p->was_open) p->recoveries++;
+  p->was_open = true;
+  recovery_succeeded(p->recovery);
   producer_pump(p);
-  if (!p->closing) tell_state(p, RSTREAM_STATE_OPEN, 0, "");
+  tell_state(p, RSTREAM_STATE_OPEN, 0, "");
   producer_outcomes_told(p);
 }
 
@@ -83,10 +94,7 @@ void on_sequence(conn_request *request, int status, wire::bytes body) {
   wire::query_sequence_response response;
   wire::reader r = wire::reader_of(body);
   if (status == 0 && !decode(r, response)) status = RSTREAM_EPROTO;
-  if (status < 0) {
-    producer_end(p, status, "the stored publishing id can't be had");
-    return;
-  }
+  if (status < 0) return retreat(p, status, "the stored publishing id can't be had");
   p->stored_sequence = response.sequence;
   if (!p->options.ids_given) producer_shift_ids(p, response.sequence);
   become_open(p);
@@ -98,14 +106,14 @@ void ask_sequence(producer *p) {
   wire::query_sequence request{.reference = p->name, .stream = p->stream};
   int rc = conn_request_send(p->member.link->link, p->request,
                              wire::key::query_publisher_sequence, request);
-  if (rc < 0) producer_end(p, rc, "can't ask for the stored publishing id");
+  if (rc < 0) retreat(p, rc, "can't ask for the stored publishing id");
 }
 
 void on_declared(conn_request *request, int status, wire::bytes) {
   producer *p = RSTREAM_OWNER(request, producer, request);
   if (connection_gone(p)) return;
   if (status == 0) {
-    if (p->name) return ask_sequence(p);
+    if (p->name && !p->was_open) return ask_sequence(p);
     return become_open(p);
   }
   // What was refused holds no id; what was not answered may yet be declared.
@@ -122,32 +130,72 @@ void declare(producer *p) {
                                   .stream = p->stream};
   int rc = conn_request_send(p->member.link->link, p->request,
                              wire::key::declare_publisher, request);
-  if (rc < 0) producer_end(p, rc, "can't declare the publisher");
+  if (rc < 0) retreat(p, rc, "can't declare the publisher");
 }
 
 void on_node_found(stream_lookup *lookup, int status, const char *text) {
   producer *p = RSTREAM_OWNER(lookup, producer, lookup);
-  if (status < 0) {
-    producer_end(p, status, text);
-    return;
-  }
+  if (status < 0) return recover(p, status, text);
   set_phase(p, producer_phase::connecting);
   int rc = connections_join(p->env, member_kind::producer, p->member, lookup->host,
                             lookup->port);
   if (rc < 0) {
-    producer_end(p, rc, rstream_error_text(rc));
+    recover(p, rc, rstream_error_text(rc));
   } else if (rc == 1) {
     declare(p);
   }
 }
 
-// The node at hand can't serve: look again while that may help.
+// The node at hand can't serve: looks again while that may help.
 void find_node(producer *p, int status, const char *text) {
   if (p->phase < producer_phase::open && lookup_again(p->lookup, status)) {
     set_phase(p, producer_phase::looking_up);
   } else {
-    producer_end(p, status, text);
+    recover(p, status, text);
   }
+}
+
+// ---- recovering
+
+bool recovers_from(const producer *p, int status) {
+  if (p->options.recovery == RSTREAM_RECOVERY_NONE) return false;
+  if (!p->was_open && !p->options.retry_opening) return false;
+  // Sending the same frame again would only be refused again.
+  if (status == RSTREAM_BROKER_FRAME_TOO_LARGE) return p->batches.count == p->unsent;
+  return recovery_may_help(status);
+}
+
+void recover(producer *p, int status, const char *text) {
+  if (!recovers_from(p, status)) return producer_end(p, status, text);
+  log_line(p->env->log, log_level::warn, "producer on %s: %s: %s", p->stream,
+           rstream_error_text(status), text);
+  set_phase(p, producer_phase::recovering);
+  lookup_cancel(p->lookup);
+  bool automatic = p->options.recovery == RSTREAM_RECOVERY_AUTOMATIC;
+  uint32_t pause_ms = 0;
+  if (automatic) {
+    pause_ms = recovery_again(p->recovery);
+  } else {
+    recovery_cancel(p->recovery);
+  }
+  if (p->options.unconfirmed == RSTREAM_UNCONFIRMED_FAIL) producer_fail_sent(p, status);
+  producer_rewind(p);
+  tell_state(p, automatic ? RSTREAM_STATE_RECOVERING : RSTREAM_STATE_DISCONNECTED, status,
+             text, pause_ms);
+  producer_outcomes_told(p);
+}
+
+// The connection is all right, but this producer got no further on it.
+void retreat(producer *p, int status, const char *text) {
+  connections_leave(p->member, leave_kind::unsettled);
+  recover(p, status, text);
+}
+
+void on_recovery_due(recovery *r) {
+  producer *p = RSTREAM_OWNER(r, producer, recovery);
+  set_phase(p, producer_phase::looking_up);
+  int rc = lookup_start_once(p->lookup);
+  if (rc < 0) recover(p, rc, rstream_error_text(rc));
 }
 
 // ---- closing
@@ -166,6 +214,7 @@ void on_left(conn_request *request, int, wire::bytes) {
 void leave(producer *p) {
   producer_phase from = p->phase;
   lookup_cancel(p->lookup);
+  recovery_cancel(p->recovery);
   // Also while the answer to DeclarePublisher is awaited: the broker takes both in order.
   bool declared = from >= producer_phase::declaring && from <= producer_phase::open;
   conn_request_cancel(p->request);
@@ -279,6 +328,7 @@ void init(producer *p, const producer_role *role) {
     p->id_base = 1 - role->first_id;  // publishing ids begin at 1 all the same
     p->copy_outcome = role->copy_outcome;
   }
+  recovery_init(p->recovery, p->env, on_recovery_due);
   p->lookup.env = p->env;
   p->lookup.stream = p->member.stream = p->stream;
   p->lookup.choice = node_choice::leader;
@@ -372,7 +422,18 @@ rstream_handle_state producer_state(const producer *p) {
                                                              : RSTREAM_STATE_CLOSED;
   }
   if (p->closing) return RSTREAM_STATE_DRAINING;
-  return p->phase == producer_phase::open ? RSTREAM_STATE_OPEN : RSTREAM_STATE_OPENING;
+  if (p->phase == producer_phase::open) return RSTREAM_STATE_OPEN;
+  if (p->phase == producer_phase::recovering && p->recovery.at == recovery_step::idle)
+    return RSTREAM_STATE_DISCONNECTED;
+  return p->was_open ? RSTREAM_STATE_RECOVERING : RSTREAM_STATE_OPENING;
+}
+
+int producer_reconnect(producer *p) {
+  if (p->closing || p->phase >= producer_phase::ended) return RSTREAM_ECLOSED;
+  if (p->phase != producer_phase::recovering)
+    return env_error(p->env, RSTREAM_EBUSY, "the producer is not disconnected");
+  recovery_now(p->recovery);
+  return 0;
 }
 
 void producer_connected(producer *p) { declare(p); }
@@ -400,11 +461,12 @@ void producer_end(producer *p, int reason, const char *text) {
   net_timer_stop(*p->env->world, p->retry_timer);
   net_timer_stop(*p->env->world, p->confirm_timer);
   lookup_cancel(p->lookup);
+  recovery_cancel(p->recovery);
   conn_request_cancel(p->request);
   connections_leave(p->member, leave_kind::unsettled);
   producer_fail_all(p, reason);
   producer_fail_waiters(p, reason);
-  if (!p->closing) tell_state(p, RSTREAM_STATE_CLOSED, reason, text);
+  tell_state(p, RSTREAM_STATE_CLOSED, reason, text);
   if (p->closing) queue_task(p);
 }
 

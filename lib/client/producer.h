@@ -5,6 +5,7 @@
 #include "client/connections.h"
 #include "client/message.h"
 #include "client/producer_batch.h"
+#include "client/recovery.h"
 #include "client/stream_lookup.h"
 #include "codec/amqp_encode.h"
 #include "rstream/producer.h"
@@ -14,6 +15,7 @@
 namespace rstream {
 
 enum class producer_phase : uint8_t {
+  recovering,  // lost its connection: pausing, or waiting to be told
   looking_up,  // which node leads the stream
   connecting,  // to that node
   declaring,   // DeclarePublisher sent
@@ -71,10 +73,12 @@ struct rstream_producer {
   bool closing = false;        // the application called close
   bool close_at_once = false;  // with no time to drain
   bool accepting = true;       // neither closing nor ended
+  bool was_open = false;       // what is lost from now on is recovered
   int end_reason = 0;  // why it ended, or why messages were given up while closing
   rstream_producer_closed_cb on_closed = nullptr;
 
   rstream::stream_lookup lookup;
+  rstream::recovery recovery;
   rstream::member member;
   rstream::conn_request request;
   rstream::net_task task;  // closes the open frame, sends, looks how far closing got
@@ -137,6 +141,8 @@ struct rstream_producer {
   uint64_t messages_failed = 0;
   uint64_t frames_sent = 0;
   uint64_t unknown_confirms = 0;
+  uint64_t recoveries = 0;
+  uint64_t messages_resent = 0;
 };
 
 namespace rstream {
@@ -177,6 +183,7 @@ void producer_move_limit(producer *p);
 [[nodiscard]] int producer_flush(producer *p, rstream_flushed_cb on_flushed, void *user);
 [[nodiscard]] int producer_close(producer *p, uint32_t timeout_ms,
                                  rstream_producer_closed_cb on_closed);
+[[nodiscard]] int producer_reconnect(producer *p);
 rstream_handle_state producer_state(const producer *p);
 
 // Every message before this one has its outcome.

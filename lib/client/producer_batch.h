@@ -22,6 +22,8 @@ struct batch {
   uint16_t version = 1;      // of Publish; 2 has filter values
   bool sub_entries = false;  // some entries may be such
   bool cut = false;          // made of a larger one, not in place yet
+  bool unfit = false;        // stands for a message that no frame can hold
+  bool sent = false;         // was with a connection, maybe an earlier one
   uint64_t first_id = 0;     // ids are consecutive within a batch
   uint64_t *done = nullptr;  // a bit per message
   uint64_t *ends = nullptr;  // with sub-entries: a bit per message, 1 for an entry's last

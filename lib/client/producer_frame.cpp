@@ -244,7 +244,14 @@ void producer_pump(producer *p) {
       return;
     }
     p->frames_sent++;
+    if (b->sent) p->messages_resent += b->left;
+    b->sent = true;
   }
+}
+
+void producer_rewind(producer *p) {
+  p->unsent = p->batches.count;
+  p->hint = 0;
 }
 
 void producer_shift_ids(producer *p, uint64_t delta) {

@@ -40,10 +40,14 @@ inline uint32_t batch_entries_bytes(const batch *b) {
 }
 void producer_shift_ids(producer *p, uint64_t delta);
 
+// Everything without outcome waits to be sent, what was sent already too.
+void producer_rewind(producer *p);
+
 // ---- producer_recut.cpp
 
-// Cuts the frames that wait so that each fits the frame limit. Messages that can't fit
-// get RSTREAM_EMSGSIZE as outcome. False when out of memory.
+// Makes the frames that wait such that each fits the frame limit and holds nothing that
+// has an outcome already. Messages that can't fit get RSTREAM_EMSGSIZE as outcome. False
+// when out of memory: then all is as it was.
 [[nodiscard]] bool producer_recut(producer *p);
 
 // ---- producer_send.cpp
@@ -106,9 +110,11 @@ uint8_t *sub_entry_limit(const producer *p, uint8_t *frame_end);
 
 // Gives every message without outcome this one.
 void producer_fail_all(producer *p, int status);
-void producer_fail_one(producer *p, uint64_t id, int status);
-// Gives all messages that wait in frames with filter values this outcome.
+// The same for those that are with the connection, that wait in frames with filter
+// values, that no frame can hold.
+void producer_fail_sent(producer *p, int status);
 void producer_fail_filtered(producer *p, int status);
+void producer_fail_unfit(producer *p);
 // The messages of frames whose time is up get RSTREAM_ETIMEDOUT.
 void producer_expire(producer *p);
 void producer_watch_confirms(producer *p);

@@ -182,6 +182,16 @@ void fail_batch(teller &t, batch *b, int status) {
   }
 }
 
+// Callbacks may send meanwhile, which only adds frames at the end.
+template <class Which>
+void fail_where(producer *p, int status, Which which) {
+  teller t{p};
+  for (uint32_t i = 0; i < p->batches.count; i++) {
+    if (which(p, i)) fail_batch(t, p->batches[i], status);
+  }
+  t.flush();
+}
+
 // The broker confirms in runs of consecutive ids: takes as much of one as lies in one
 // batch and fits the piece. Returns how many ids it took, 0 when the first one needs a
 // closer look.
@@ -214,6 +224,7 @@ uint32_t add_run(teller &t, const uint8_t *at, uint32_t ids_left) {
 }  // namespace
 
 void producer_confirmed(producer *p, const wire::publish_confirm &frame) {
+  recovery_works(p->recovery);
   teller t{p};
   const uint8_t *at = frame.ids.raw.data();
   for (uint32_t left = frame.ids.count; left > 0;) {
@@ -238,29 +249,29 @@ void producer_refused(producer *p, const wire::publish_error &frame) {
   producer_outcomes_told(p);
 }
 
-void producer_fail_one(producer *p, uint64_t id, int status) {
-  count_settled(p, 1);
-  p->env->outcome_ids[0] = id;
-  tell(p, status, 1);
-}
-
 void producer_fail_all(producer *p, int status) {
   producer_seal(p);
   p->unsent = 0;
-  teller t{p};
-  for (uint32_t i = 0; i < p->batches.count; i++) fail_batch(t, p->batches[i], status);
-  t.flush();
+  fail_where(p, status, [](const producer *, uint32_t) { return true; });
   producer_drop_settled(p);
+}
+
+void producer_fail_sent(producer *p, int status) {
+  fail_where(p, status, [](const producer *q, uint32_t i) {
+    return i + q->unsent < q->batches.count;
+  });
 }
 
 void producer_fail_filtered(producer *p, int status) {
   producer_seal(p);
   p->filtering = false;  // messages without filter values need no such frames now
-  teller t{p};
-  for (uint32_t i = 0; i < p->batches.count; i++) {
-    if (p->batches[i]->version == 2) fail_batch(t, p->batches[i], status);
-  }
-  t.flush();
+  fail_where(p, status,
+             [](const producer *q, uint32_t i) { return q->batches[i]->version == 2; });
+}
+
+void producer_fail_unfit(producer *p) {
+  fail_where(p, RSTREAM_EMSGSIZE,
+             [](const producer *q, uint32_t i) { return q->batches[i]->unfit; });
 }
 
 void producer_expire(producer *p) {

@@ -1,6 +1,7 @@
 // Frames that were made before the broker told its frame size, and exceed it, are cut
 // anew: entries of one frame go into several, and a sub-entry that exceeds it alone
-// becomes several.
+// becomes several. So are those to be sent again of which some messages have their
+// outcome: what is left goes into new frames.
 #include <cstring>
 
 #include "client/env.h"
@@ -23,8 +24,8 @@ struct recut {
   uint32_t entries = 0;  // in the current frame
 };
 
-bool exceeds_limit(const producer *p, const batch *b) {
-  return b->left > 0 && b->frame_bytes > p->frame_limit;
+bool must_be_cut(const producer *p, const batch *b) {
+  return b->left > 0 && (b->frame_bytes > p->frame_limit || b->left < b->count);
 }
 
 bool fits_limit(const producer *p, uint64_t entry_bytes) {
@@ -50,6 +51,7 @@ bool recut_begin(recut &r, uint64_t id) {
   r.current->version = r.from->version;
   r.current->sub_entries = r.from->sub_entries;
   r.current->closed_ms = r.from->closed_ms;
+  r.current->sent = r.from->sent;
   r.current->cut = true;
   r.frame_bytes = static_cast<uint32_t>(wire::publish_header_bytes);
   r.count = r.entries = 0;
@@ -65,6 +67,17 @@ uint8_t *recut_place(recut &r, uint64_t id, uint32_t entry_bytes, uint32_t messa
   r.count += messages;
   r.entries++;
   return place;
+}
+
+// A message that no frame can hold: a frame without entries keeps its place. False when
+// out of memory.
+bool recut_unfit(recut &r, uint64_t id) {
+  recut_seal(r);
+  if (!recut_begin(r, id)) return false;
+  r.current->unfit = true;
+  r.count = 1;
+  recut_seal(r);
+  return true;
 }
 
 // ---- sub-entries too large
@@ -114,7 +127,7 @@ bool recut_records(recut &r, uint64_t id, wire::bytes records) {
       piece = at;
       auto alone = static_cast<uint64_t>(behind - at);
       if (!fits_limit(r.p, wire::publish_sub_batch_overhead + alone)) {
-        recut_seal(r);  // ids are consecutive within a frame
+        if (!recut_unfit(r, id)) return false;
         id++;
         piece = at = behind;
         continue;
@@ -161,20 +174,25 @@ uint64_t recut_space(const producer *p, const batch *b) {
     } else if (is_sub_entry(b, entry)) {
       bytes += parts_of(entry).uncompressed_bytes +
                entry.messages * (frame_overhead + wire::publish_sub_batch_overhead);
+    } else {
+      bytes += frame_overhead;
     }
   }
   return bytes;
 }
 
 bool recut_entry(recut &r, uint64_t id, const batch_entry &entry) {
+  if (batch_is_done(*r.from, static_cast<uint32_t>(id - r.from->first_id))) {
+    recut_seal(r);  // ids are consecutive within a frame
+    return true;
+  }
   if (fits_limit(r.p, entry.bytes)) {
     uint8_t *to = recut_place(r, id, entry.bytes, entry.messages);
     if (to) memcpy(to, entry.begin, entry.bytes);
     return to;
   }
   if (is_sub_entry(r.from, entry)) return recut_sub_entry(r, id, entry);
-  recut_seal(r);  // left out; ids are consecutive within a frame
-  return true;
+  return recut_unfit(r, id);
 }
 
 bool recut_batch(producer *p, const batch *b, ring<batch *> &out) {
@@ -214,7 +232,7 @@ void take_in(producer *p, batch *b) {
 // Frames in `out` replace those they were cut from; the others stay.
 void recut_commit(producer *p, const ring<batch *> &out) {
   for (uint32_t i = 0; i < p->batches.count; i++) {
-    if (exceeds_limit(p, p->batches[i])) producer_release_batch(p, p->batches[i]);
+    if (must_be_cut(p, p->batches[i])) producer_release_batch(p, p->batches[i]);
   }
   ring_release(env_memory(p->env), p->batches);
   p->batches = out;
@@ -224,42 +242,27 @@ void recut_commit(producer *p, const ring<batch *> &out) {
   for (uint32_t i = 0; i < out.count; i++) take_in(p, p->batches[i]);
 }
 
-// Messages left out of every frame are those that can't fit one. Callbacks may send
-// meanwhile, which only adds frames at the end.
-void fail_missing(producer *p, uint64_t first_id, uint64_t end_id) {
-  uint64_t next = first_id;
-  for (uint32_t i = 0; next < end_id && i < p->batches.count; i++) {
-    uint64_t begin = p->batches[i]->first_id;
-    uint64_t behind = begin + p->batches[i]->count;
-    for (; next < begin; next++) producer_fail_one(p, next, RSTREAM_EMSGSIZE);
-    next = behind;
-  }
-  for (; next < end_id; next++) producer_fail_one(p, next, RSTREAM_EMSGSIZE);
-}
-
 }  // namespace
 
 bool producer_recut(producer *p) {
   producer_seal(p);
   bool all_fit = true;
   for (uint32_t i = 0; i < p->batches.count; i++) {
-    if (exceeds_limit(p, p->batches[i])) all_fit = false;
+    if (must_be_cut(p, p->batches[i])) all_fit = false;
   }
   if (all_fit) return true;
-  uint64_t first_id = p->batches.front()->first_id;
-  uint64_t end_id = p->next_id;
   ring<batch *> out;
   for (uint32_t i = 0; i < p->batches.count; i++) {
     batch *b = p->batches[i];
-    bool ok = exceeds_limit(p, b) ? recut_batch(p, b, out)
-                                  : ring_push(env_memory(p->env), out, b);
+    bool ok = must_be_cut(p, b) ? recut_batch(p, b, out)
+                                : ring_push(env_memory(p->env), out, b);
     if (!ok) {
       recut_undo(p, out);
       return false;
     }
   }
   recut_commit(p, out);
-  fail_missing(p, first_id, end_id);
+  producer_fail_unfit(p);
   return true;
 }
 

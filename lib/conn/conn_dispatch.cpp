@@ -41,12 +41,12 @@ void on_close(conn *c, const wire::frame_header &h, wire::bytes body) {
   // Answered before anything is failed: the callbacks may take their time.
   wire::close_response response{x.correlation_id, wire::raw(wire::response::ok)};
   if (conn_send(c, response) == 0) conn_flush(c);
-  conn_fail(c, RSTREAM_ECLOSEDBYPEER, "the broker closed the connection: %s (%u): %.*s%s",
+  bool too_large = x.code == wire::raw(wire::response::frame_too_large);
+  int reason = too_large ? RSTREAM_BROKER_FRAME_TOO_LARGE : RSTREAM_ECLOSEDBYPEER;
+  conn_fail(c, reason, "the broker closed the connection: %s (%u): %.*s%s",
             wire::response_name(x.code), unsigned{x.code},
             static_cast<int>(x.reason.size()), x.reason.data(),
-            x.code == wire::raw(wire::response::frame_too_large)
-                ? " (see max_frame_bytes)"
-                : "");
+            too_large ? " (see max_frame_bytes)" : "");
 }
 
 // Legal in every state after the handshake's start.

@@ -92,6 +92,7 @@ TEST_F(consumer, takes_a_chunk_far_above_the_negotiated_frame_size) {
 
 TEST_F(consumer, a_chunk_above_max_deliver_bytes_breaks_the_protocol) {
   options.max_deliver_bytes = 8192;
+  log.recovery = RSTREAM_RECOVERY_NONE;
   open(log.message_options());
   deliver_at(7, {std::string(8192, 'x')});
   ASSERT_TRUE(run_until([&] { return log.ended(); }));
@@ -353,7 +354,8 @@ TEST_F(consumer, a_refused_subscription_ends_it_with_the_brokers_code) {
   EXPECT_EQ(log.reason, RSTREAM_BROKER_ACCESS_REFUSED);
 }
 
-TEST_F(consumer, a_lost_connection_ends_it) {
+TEST_F(consumer, a_lost_connection_ends_it_if_it_shall_not_recover) {
+  log.recovery = RSTREAM_RECOVERY_NONE;
   open(log.message_options());
   link->close();
   ASSERT_TRUE(run_until([&] { return log.ended(); }));

@@ -25,6 +25,7 @@ struct producer_log {
   int writable = 0;
   int closed = 0;
   int closed_status = 1;
+  rstream_recovery recovery = RSTREAM_RECOVERY_AUTOMATIC;
 
   // "1:0 2:-21017", in the order told.
   std::string summary() const {
@@ -44,6 +45,7 @@ struct producer_log {
     rstream_producer_options_init(&o);
     o.stream = stream;
     o.user = this;
+    o.recovery = recovery;
     o.on_confirm = [](rstream_producer *, const rstream_confirms *c, void *user) {
       for (size_t i = 0; i < c->count; i++)
         of(user)->outcomes.push_back({c->ids[i], c->status});
@@ -90,6 +92,7 @@ struct consumer_log {
   std::string entry_text;    // of the last one
   int entry_status = 0;
   int closed = 0;
+  rstream_recovery recovery = RSTREAM_RECOVERY_AUTOMATIC;
 
   static consumer_log *of(void *user) { return static_cast<consumer_log *>(user); }
   bool is_open() const { return !states.empty() && states.back() == RSTREAM_STATE_OPEN; }
@@ -105,6 +108,7 @@ struct consumer_log {
     rstream_consumer_options_init(&o);
     o.stream = "invoices";
     o.user = this;
+    o.recovery = recovery;
     o.on_state = [](rstream_consumer *, const rstream_state *s, void *user) {
       of(user)->states.push_back(s->state);
       of(user)->reason = s->reason;

@@ -12,6 +12,7 @@ TEST_F(heartbeat, is_sent_when_idle_and_a_silent_peer_is_noticed) {
   broker.heartbeat_s = 60;
   create();
   producer_log log;
+  log.recovery = RSTREAM_RECOVERY_NONE;
   open_producer(log, log.options());
   ASSERT_TRUE(run_until([&] { return log.ended(); }));
   EXPECT_EQ(log.reason, RSTREAM_EHEARTBEAT);

@@ -15,6 +15,7 @@ struct ignored : client_test {
   void open() {
     broker.confirms = true;
     create();
+    log.recovery = RSTREAM_RECOVERY_NONE;
     producer = open_producer(log, log.options());
     link = &broker.last();
   }

@@ -8,6 +8,8 @@ using namespace rstream::test;
 namespace {
 
 struct lost_together : fake_client {
+  lost_together() { recovery = RSTREAM_RECOVERY_NONE; }
+
   // Its frame stays open until it is flushed.
   rstream_producer *open_lingering(producer_log &log) {
     rstream_producer_options o = log.options();

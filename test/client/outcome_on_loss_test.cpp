@@ -29,7 +29,13 @@ constexpr loss_case cases[] = {
 };
 
 struct outcome_on_loss : client_test {
-  producer_log log;
+  producer_log log = ending();
+
+  static producer_log ending() {
+    producer_log ends;
+    ends.recovery = RSTREAM_RECOVERY_NONE;
+    return ends;
+  }
 
   void expect_one_outcome_each(uint64_t count, const char *name) {
     std::vector<int> seen(count + 1);
@@ -48,7 +54,7 @@ struct outcome_on_loss : client_test {
 TEST_F(outcome_on_loss, cut_at_every_stage) {
   options.request_timeout_ms = 300;  // after it, looking again is given up
   for (const loss_case &c : cases) {
-    log = {};
+    log = ending();
     broker.links.clear();
     broker.on_frame = [&c](peer_link &link, const peer_frame &f) {
       bool at = f.key == raw(c.at) && (c.link == 0) == (link.index == 0);
@@ -129,7 +135,7 @@ TEST_F(outcome_on_loss,
   link->send_frame(wire::close_request{1, 14, "Frame size exceeds maximum"});
   ASSERT_TRUE(run_until([&] { return link->ended; }));
   ASSERT_TRUE(log.ended());
-  EXPECT_EQ(log.reason, RSTREAM_ECLOSEDBYPEER);
+  EXPECT_EQ(log.reason, RSTREAM_BROKER_FRAME_TOO_LARGE);
   EXPECT_EQ(log.text,
             "the broker closed the connection: frame too large (14): Frame size "
             "exceeds maximum (see max_frame_bytes)");

@@ -17,8 +17,17 @@ struct fake_client : client_test {
   std::deque<producer_log> producer_logs;
   std::deque<consumer_log> consumer_logs;
 
-  producer_log &new_producer_log() { return producer_logs.emplace_back(); }
-  consumer_log &new_consumer_log() { return consumer_logs.emplace_back(); }
+  // NONE where a test wants to see how things end.
+  rstream_recovery recovery = RSTREAM_RECOVERY_AUTOMATIC;
+
+  producer_log &new_producer_log() {
+    producer_logs.emplace_back().recovery = recovery;
+    return producer_logs.back();
+  }
+  consumer_log &new_consumer_log() {
+    consumer_logs.emplace_back().recovery = recovery;
+    return consumer_logs.back();
+  }
 
   fake::cluster &cluster() { return fake::uv_cluster_of(brokers); }
   fake::broker &node() { return fake::node(cluster()); }

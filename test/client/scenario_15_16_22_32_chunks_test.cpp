@@ -210,6 +210,7 @@ TEST_F(scenario_22, a_chunk_above_the_limit_of_our_own_is_refused) {
   options.max_deliver_bytes = 4u << 20;
   create();
   consumer_log &log = new_consumer_log();
+  log.recovery = RSTREAM_RECOVERY_NONE;
   rstream_consumer_options o = log.message_options();
   o.offset_type = RSTREAM_OFFSET_FIRST;
   rstream_consumer *c;

@@ -7,10 +7,13 @@ using wire::key;
 
 namespace {
 
-struct scenario_26 : fake_client {};
+struct scenario_26 : fake_client {
+  scenario_26() { recovery = RSTREAM_RECOVERY_NONE; }
+};
 struct scenario_27 : fake_client {};
 struct scenario_40 : fake_client {};
 struct scenario_28 : fake_client {
+  scenario_28() { recovery = RSTREAM_RECOVERY_NONE; }
   // The correct answer to a frame of this key, changed by `damage`.
   void damage_answer(key k, std::function<void(std::span<uint8_t> frame)> damage) {
     node().hooks.clear();

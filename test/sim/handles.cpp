@@ -32,26 +32,65 @@ void on_writable(rstream_producer *, void *user) {
   maybe_act(r);
 }
 
+// RECOVERING or DISCONNECTED: the handle goes on by itself, or waits.
+template <class Model>
+void check_down(Model &m, const rstream_state &state, const char *what) {
+  run &r = *m.r;
+  bool manual = m.options.recovery == RSTREAM_RECOVERY_MANUAL;
+  SIM_CHECK(r, m.options.recovery != RSTREAM_RECOVERY_NONE, "%s %u recovers unasked",
+            what, m.serial);
+  SIM_CHECK(r, m.opened || m.options.retry_opening, "%s %u recovers what never was open",
+            what, m.serial);
+  SIM_CHECK(r, manual == (state.state == RSTREAM_STATE_DISCONNECTED), "%s %u: state %d",
+            what, m.serial, static_cast<int>(state.state));
+  SIM_CHECK(r, manual || state.attempt > 0, "%s %u: attempt 0", what, m.serial);
+  SIM_CHECK(r, state.reason < 0, "%s %u recovers without a reason", what, m.serial);
+  m.down = true;
+  m.disconnected = manual;
+  m.losses++;
+  r.report.losses++;
+}
+
+template <class Model>
+void check_open_again(Model &m, const char *what) {
+  SIM_CHECK(*m.r, m.down, "%s %u: open twice", what, m.serial);
+  m.down = m.disconnected = false;
+  m.r->report.recoveries++;
+}
+
+bool is_down(const rstream_state &state) {
+  return state.state == RSTREAM_STATE_RECOVERING ||
+         state.state == RSTREAM_STATE_DISCONNECTED;
+}
+
+void check_producer_first_open(producer_model &m, rstream_producer *p) {
+  run &r = *m.r;
+  m.opened = true;
+  m.down = m.disconnected = false;
+  m.id_base = rstream_producer_id_base(p);
+  uint64_t stored = rstream_producer_stored_sequence(p);
+  SIM_CHECK(r, m.id_base == (m.options.ids_given ? 0 : stored),
+            "producer %u: id base %" PRIu64 ", stored were %" PRIu64, m.serial, m.id_base,
+            stored);
+  if (m.name.empty() || !r.streams[m.stream].stable) return;
+  uint64_t before = r.names[m.name];
+  SIM_CHECK(r, stored >= before,
+            "producer %u: stored is %" PRIu64 ", confirmed were %" PRIu64, m.serial,
+            stored, before);
+}
+
 void on_producer_state(rstream_producer *p, const rstream_state *state, void *user) {
   producer_model &m = producer_at(user);
   run &r = *m.r;
   check_callback(r, m.env, "on_state");
   SIM_CHECK(r, !m.closed && !m.closing && !m.ended, "producer %u: a state after its end",
             m.serial);
-  if (state->state == RSTREAM_STATE_OPEN) {
-    SIM_CHECK(r, !m.opened, "producer %u: open twice", m.serial);
-    m.opened = true;
-    m.id_base = rstream_producer_id_base(p);
-    uint64_t stored = rstream_producer_stored_sequence(p);
-    SIM_CHECK(r, m.id_base == (m.options.ids_given ? 0 : stored),
-              "producer %u: id base %" PRIu64 ", stored were %" PRIu64, m.serial,
-              m.id_base, stored);
-    if (!m.name.empty() && r.streams[m.stream].stable) {
-      uint64_t before = r.names[m.name];
-      SIM_CHECK(r, stored >= before,
-                "producer %u: stored is %" PRIu64 ", confirmed were %" PRIu64, m.serial,
-                stored, before);
-    }
+  if (is_down(*state)) {
+    check_down(m, *state, "producer");
+  } else if (state->state == RSTREAM_STATE_OPEN && m.opened) {
+    check_open_again(m, "producer");
+  } else if (state->state == RSTREAM_STATE_OPEN) {
+    check_producer_first_open(m, p);
   } else {
     SIM_CHECK(r, state->state == RSTREAM_STATE_CLOSED && state->reason < 0,
               "producer %u: state %d, reason %d", m.serial,
@@ -147,6 +186,7 @@ void on_chunk(rstream_consumer *, rstream_chunk *chunk, void *user) {
             "consumer %u got a chunk after its end", m.serial);
   m.held++;
   uint32_t credit = m.options.initial_credit ? m.options.initial_credit : 10;
+  credit += m.losses;  // one beyond what is held comes with each new subscription
   SIM_CHECK(r, m.held <= credit, "consumer %u holds %u chunks, its credit is %u",
             m.serial, m.held, credit);
   std::vector<record> records;
@@ -166,11 +206,14 @@ void on_consumer_state(rstream_consumer *, const rstream_state *state, void *use
   check_callback(r, m.env, "on_state");
   SIM_CHECK(r, !m.closed && !m.closing && !m.ended, "consumer %u: a state after its end",
             m.serial);
-  if (state->state == RSTREAM_STATE_OPEN) {
-    SIM_CHECK(r, !m.opened, "consumer %u: open twice", m.serial);
+  if (is_down(*state)) {
+    check_down(m, *state, "consumer");
+  } else if (state->state == RSTREAM_STATE_OPEN) {
+    if (m.opened) check_open_again(m, "consumer");
     m.opened = true;
+    m.down = m.disconnected = false;
     fake::stream *s = broker_stream(r, m.stream);
-    if (m.highest == UINT64_MAX && s) m.highest = s->next_offset;
+    if (!m.any && m.begins_late && s) m.highest = s->next_offset;
   } else {
     SIM_CHECK(r, state->state == RSTREAM_STATE_CLOSED && state->reason < 0,
               "consumer %u: state %d, reason %d", m.serial,
@@ -201,6 +244,8 @@ void draw_offset(consumer_model &m) {
       pick(r, {RSTREAM_OFFSET_FIRST, RSTREAM_OFFSET_LAST, RSTREAM_OFFSET_NEXT,
                RSTREAM_OFFSET_OFFSET, RSTREAM_OFFSET_OFFSET, RSTREAM_OFFSET_TIMESTAMP});
   bool known = r.streams[m.stream].stable && s;
+  m.begins_late =
+      o.offset_type != RSTREAM_OFFSET_FIRST && o.offset_type != RSTREAM_OFFSET_OFFSET;
   switch (o.offset_type) {
   case RSTREAM_OFFSET_FIRST: m.highest = 0; break;
   case RSTREAM_OFFSET_OFFSET:
@@ -217,6 +262,12 @@ void draw_offset(consumer_model &m) {
     o.timestamp_ms = r.brokers.cluster->options.epoch_ms +
                      static_cast<int64_t>(random_below(r.chance, r.s.now_us / 1000 + 1));
   }
+}
+
+void draw_recovery(run &r, rstream_recovery &recovery, uint8_t &retry_opening) {
+  recovery = pick(r, {RSTREAM_RECOVERY_AUTOMATIC, RSTREAM_RECOVERY_AUTOMATIC,
+                      RSTREAM_RECOVERY_MANUAL, RSTREAM_RECOVERY_NONE});
+  retry_opening = random_chance(r.chance, 300);
 }
 
 void on_env_closed(rstream_env *, void *user) {
@@ -254,6 +305,8 @@ env_model *open_env(run &r) {
   o.max_producers_per_connection = pick<uint16_t>(r, {0, 1, 2});
   o.max_bytes_in_flight = pick<uint64_t>(r, {0, 0, 0, 3000, 20000});
   m->has_budget = o.max_bytes_in_flight > 0;
+  o.recovery_longest_ms = pick<uint32_t>(r, {0, 200, 2000});
+  o.max_recoveries = pick<uint32_t>(r, {0, 1, 3});
   o.max_consumers_per_connection = pick<uint16_t>(r, {0, 1, 2});
   if (random_chance(r.chance, 30)) {
     o.password = "wrong";
@@ -279,6 +332,7 @@ void close_env(env_model &m) {
   for (const auto &p : r.producers) {
     if (p->env != &m) continue;
     p->closing = true;
+    p->unwatched |= p->settled < p->messages.size();
     p->p = nullptr;
   }
   for (const auto &c : r.consumers) {
@@ -319,6 +373,7 @@ void open_producer(env_model &env) {
   o.on_state = on_producer_state;
   o.user = m;
   draw_producer_options(r, o);
+  draw_recovery(r, o.recovery, o.retry_opening);
   r.producers.push_back(std::move(owned));
   trace_line(r.s, nullptr, "application opens producer %u on %s, name %s", m->serial,
              o.stream, m->name.c_str());
@@ -351,6 +406,7 @@ void close_producer(producer_model &m) {
   bool again = m.closing;
   int rc;
   m.closing = true;
+  m.unwatched |= m.settled < m.messages.size();
   if (again) {
     calling inside(r);
     rc = rstream_producer_close_within(m.p, 0, nullptr);
@@ -399,6 +455,7 @@ void open_consumer(env_model &env) {
   o.user = m;
   o.initial_credit = pick<uint16_t>(r, {0, 1, 2, 3, 50});
   draw_offset(*m);
+  draw_recovery(r, o.recovery, o.retry_opening);
   r.consumers.push_back(std::move(owned));
   trace_line(r.s, nullptr,
              "application opens consumer %u on %s, offset type %d, %" PRIu64, m->serial,
@@ -420,6 +477,28 @@ void close_consumer(consumer_model &m) {
   int rc = rstream_consumer_close(m.c, on_consumer_closed);
   SIM_CHECK(r, rc == (again ? RSTREAM_ECLOSED : 0), "consumer %u: closing: %s", m.serial,
             rstream_error_text(rc));
+}
+
+void reconnect_some(run &r, uint32_t chance) {
+  for (const auto &m : r.producers) {
+    if (!m->p || !m->disconnected || m->closing || !random_chance(r.chance, chance))
+      continue;
+    calling inside(r);
+    int rc = rstream_producer_reconnect(m->p);
+    bool fine = rc == 0 || (rc == RSTREAM_EBUSY && !m->ended) || is_over(*m);
+    SIM_CHECK(r, fine, "producer %u: reconnecting: %s", m->serial,
+              rstream_error_text(rc));
+  }
+  for (const auto &m : r.consumers) {
+    if (!m->c || !m->disconnected || m->closing || !random_chance(r.chance, chance))
+      continue;
+    calling inside(r);
+    int rc = rstream_consumer_reconnect(m->c);
+    bool over = m->ended || rstream_consumer_state(m->c) == RSTREAM_STATE_CLOSED;
+    bool fine = rc == 0 || (rc == RSTREAM_EBUSY && !m->ended) || over;
+    SIM_CHECK(r, fine, "consumer %u: reconnecting: %s", m->serial,
+              rstream_error_text(rc));
+  }
 }
 
 void release_held(run &r, size_t index) {

@@ -64,8 +64,12 @@ struct producer_model {
   uint64_t highest_confirmed = 0;
   uint64_t last_given = 0;  // publishing id, with ids_given
   uint64_t id_base = 0;
-  bool opened = false;
-  bool ended = false;  // told the state CLOSED
+  bool opened = false;  // once
+  bool down = false;    // told RECOVERING or DISCONNECTED, not OPEN since
+  bool disconnected = false;
+  uint32_t losses = 0;
+  bool unwatched = false;  // closed with messages in flight: losses are not told any more
+  bool ended = false;      // told the state CLOSED
   bool closing = false;
   bool closed = false;  // gone
   bool tells_closed = false;
@@ -96,11 +100,15 @@ struct consumer_model {
   rstream_consumer_options options = {};
   uint64_t lowest = 0;            // where it may start,
   uint64_t highest = UINT64_MAX;  // at most
+  bool begins_late = false;       // where the stream ends when it is open
   uint64_t next = 0;              // offset to come, once there was one
   bool any = false;
   std::vector<record> received;
-  uint32_t held = 0;  // chunks not finished
-  bool opened = false;
+  uint32_t held = 0;    // chunks not finished
+  bool opened = false;  // once
+  bool down = false;    // as above
+  bool disconnected = false;
+  uint32_t losses = 0;
   bool ended = false;
   bool closing = false;
   bool closed = false;
@@ -226,6 +234,8 @@ void close_producer(producer_model &m);
 void open_consumer(env_model &env);
 void close_consumer(consumer_model &m);
 void release_held(run &r, size_t index);
+// Those that wait to be told.
+void reconnect_some(run &r, uint32_t chance);
 
 // ---- publishing.cpp: in every way
 
