@@ -133,7 +133,7 @@ TEST_F(scenario_43, environment_closed_when_the_connection_is_lost) {
   producer_probe a, b;
   consumer_probe c;
   a.on_state = [&](const rstream_state *state) {
-    if (state->state == RSTREAM_STATE_CLOSED) close();
+    if (state->state == RSTREAM_STATE_RECOVERING) close();
   };
   ASSERT_EQ(a.open(env, stream), 0);
   ASSERT_EQ(b.open(env, stream), 0);

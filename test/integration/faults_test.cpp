@@ -157,6 +157,10 @@ TEST_F(faults, a_uri_with_mistakes) {
 
 // ---- going away later
 
+// Of the tests that want to see how a handle ends.
+constexpr auto ending = [](auto &o) { o.recovery = RSTREAM_RECOVERY_NONE; };
+
+// Scenario 75.
 TEST_F(faults, the_stream_is_deleted_while_publishing_and_consuming) {
   producer_probe p;
   consumer_probe c;
@@ -167,10 +171,10 @@ TEST_F(faults, the_stream_is_deleted_while_publishing_and_consuming) {
   ASSERT_TRUE(run_until([&] { return p.confirmed() > 20000 && c.messages > 10000; }));
   uint64_t lost = stats().connections_lost;
   EXPECT_EQ(delete_stream(stream), 0);
-  expect_end(p, RSTREAM_EUNAVAILABLE);
-  expect_end(c, RSTREAM_EUNAVAILABLE);
+  expect_end(p, RSTREAM_BROKER_STREAM_DOES_NOT_EXIST);
+  expect_end(c, RSTREAM_BROKER_STREAM_DOES_NOT_EXIST);
   EXPECT_EQ(c.wrong_bodies, 0u);
-  EXPECT_GT(p.with_status(RSTREAM_EUNAVAILABLE), 0u);
+  EXPECT_GT(p.with_status(RSTREAM_BROKER_STREAM_DOES_NOT_EXIST), 0u);
   EXPECT_EQ(stats().connections_lost, lost) << "the connections are not to blame";
 }
 
@@ -185,8 +189,8 @@ TEST_F(faults, others_on_the_connections_of_a_deleted_stream_go_on) {
   ASSERT_EQ(cb.open_first(env, stream), 0);
   ASSERT_TRUE(run_until([&] { return a.opened && b.opened && ca.opened && cb.opened; }));
   EXPECT_EQ(delete_stream(doomed), 0);
-  expect_end(a, RSTREAM_EUNAVAILABLE);
-  expect_end(ca, RSTREAM_EUNAVAILABLE);
+  expect_end(a, RSTREAM_BROKER_STREAM_DOES_NOT_EXIST);
+  expect_end(ca, RSTREAM_BROKER_STREAM_DOES_NOT_EXIST);
   for (int i = 0; i < 100; i++) ASSERT_EQ(b.send_number(0), 0);
   ASSERT_TRUE(run_until([&] { return b.confirmed() == 100 && cb.messages == 100; }));
   // The ids that came free can be given again.
@@ -201,8 +205,8 @@ TEST_F(faults, the_connection_of_producers_is_killed) {
   rstream_env *other = open_env([](auto &o) { o.connection_name = "test.bystander"; });
   producer_probe a, b, bystander;
   consumer_probe c;
-  ASSERT_EQ(a.open(env, stream), 0);
-  ASSERT_EQ(b.open(env, stream), 0);
+  ASSERT_EQ(a.open(env, stream, ending), 0);
+  ASSERT_EQ(b.open(env, stream, ending), 0);
   ASSERT_EQ(bystander.open(other, stream), 0);
   ASSERT_EQ(c.open_first(env, stream), 0);
   keep_busy(a);
@@ -227,8 +231,8 @@ TEST_F(faults, the_connection_of_consumers_is_killed) {
   producer_probe p;
   consumer_probe a, b;
   ASSERT_EQ(p.open(env, stream), 0);
-  ASSERT_EQ(a.open_first(env, stream), 0);
-  ASSERT_EQ(b.open_first(env, stream, consumer_probe::by_chunk), 0);
+  ASSERT_EQ(a.open_first(env, stream, consumer_probe::by_message, ending), 0);
+  ASSERT_EQ(b.open_first(env, stream, consumer_probe::by_chunk, ending), 0);
   keep_busy(p);
   ASSERT_TRUE(run_until([&] { return a.messages > 10000 && b.messages > 10000; }));
   EXPECT_EQ(broker_eval(kill_expression(name, role::consumers)), "{ok, 1}");
@@ -280,7 +284,7 @@ TEST_F(faults, asking_again_from_the_callback_of_a_request_that_failed) {
 TEST_F(faults, the_broker_shuts_a_connection_down) {
   NEEDS_DISTURBANCE();
   producer_probe p;
-  ASSERT_EQ(p.open(env, stream), 0);
+  ASSERT_EQ(p.open(env, stream, ending), 0);
   keep_busy(p);
   ASSERT_TRUE(run_until([&] { return p.confirmed() > 1000; }));
   broker_eval("length([P ! {shutdown, <<\"test\">>} || P <- " + connections_named(name) +

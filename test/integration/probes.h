@@ -38,6 +38,9 @@ struct producer_probe {
   uint64_t told = 0;  // outcomes
   uint64_t confirm_calls = 0;
   int opened = 0;
+  int losses = 0;  // and attempts in vain to make them good
+  int loss_reason = 0;
+  std::string loss_text;
   int ended = 0;
   int end_reason = 0;
   std::string end_text;
@@ -91,6 +94,9 @@ struct consumer_probe {
   bool numbered = false;  // bodies are body_of(offset): checked
   uint64_t wrong_bodies = 0;
   int opened = 0;
+  int losses = 0;  // and attempts in vain to make them good
+  int loss_reason = 0;
+  std::string loss_text;
   int ended = 0;
   int end_reason = 0;
   std::string end_text;
@@ -118,7 +124,8 @@ struct consumer_probe {
   int open(rstream_env *e, const std::string &stream, mode how,
            const std::function<void(rstream_consumer_options &)> &settings = nullptr);
   // From the first message on.
-  int open_first(rstream_env *e, const std::string &stream, mode how = by_message);
+  int open_first(rstream_env *e, const std::string &stream, mode how = by_message,
+                 const std::function<void(rstream_consumer_options &)> &settings = nullptr);
   int close();
   rstream_consumer_stats stats() const;
   // A message was handed out; also for hooks that iterate themselves.
