@@ -124,8 +124,9 @@ struct consumer_probe {
   int open(rstream_env *e, const std::string &stream, mode how,
            const std::function<void(rstream_consumer_options &)> &settings = nullptr);
   // From the first message on.
-  int open_first(rstream_env *e, const std::string &stream, mode how = by_message,
-                 const std::function<void(rstream_consumer_options &)> &settings = nullptr);
+  int open_first(
+      rstream_env *e, const std::string &stream, mode how = by_message,
+      const std::function<void(rstream_consumer_options &)> &settings = nullptr);
   int close();
   rstream_consumer_stats stats() const;
   // A message was handed out; also for hooks that iterate themselves.
