@@ -676,6 +676,7 @@ TEST_F(streaming, the_rest_of_a_chunk_whose_consumer_is_gone_needs_no_memory) {
 TEST_F(streaming, the_connection_ends_within_a_chunk) {
   rstream_consumer_options o = streamed();
   o.name = "reader";
+  o.recovery = RSTREAM_RECOVERY_NONE;
   open(o);
   begin(numbered(3));
   send_messages(2);
