@@ -82,6 +82,12 @@ integration: ## the tests on a real broker: [BROKER=4.0|4.3]
 	$(call build,$(BUILD),,tests)
 	$(with_broker) $(call tests,$(BUILD),^integration$$)
 
+chaos: ## kills the node that leads a stream while messages are published and verified: [KILLS=10] [NODES=3]
+	@test/tools/deps build test bench
+	@$(broker_ready)
+	$(call build,$(BUILD),,rstream-perf)
+	test/broker/with-broker $(if $(NODES),--nodes $(NODES)) -- test/chaos/kill $(BUILD) $(or $(KILLS),10)
+
 fuzz: ## every fuzz target for so many seconds: [TIME=60] [TARGET=connection]; findings end up in build-fuzz/
 	@test/tools/deps build fuzz
 	$(call build,$(BUILD)-fuzz,$(fuzzed))
