@@ -10,8 +10,9 @@ namespace {
 // Another one may be active now, which stores its own.
 bool may_store(const consumer *c) { return !c->options.single_active || c->active; }
 
+// A connection that is being made takes nothing yet.
 bool store_at_broker(consumer *c, uint64_t offset) {
-  conn *link = member_conn(c->member);
+  conn *link = c->phase == consumer_phase::open ? member_conn(c->member) : nullptr;
   return link && conn_send(link, wire::store_offset{c->name, c->stream, offset}) == 0;
 }
 

@@ -407,6 +407,34 @@ TEST_F(recovery, scenario_92_the_last_stored_offset_is_stored_once_more) {
   EXPECT_EQ(invoices().offsets["reader"], 2u);
 }
 
+// Found by fuzzing: it went out before the handshake.
+TEST_F(recovery, nothing_is_stored_on_a_connection_that_is_still_being_made) {
+  create();
+  consumer_log &log = new_consumer_log();
+  rstream_consumer_options o = log.message_options();
+  o.name = "reader";
+  o.store_interval_ms = 1;
+  open_consumer(log, o);
+  // The handshake of the next connection of consumers stops at its first frame.
+  int held = 0;
+  std::vector<uint16_t> seen;
+  node().hooks.push_back({0, 0, [&](fake::peer &from, const fake::frame &f) {
+                            if (f.key == raw(key::peer_properties)) {
+                              held++;
+                              from.user_data = &held;
+                              return fake::verdict::handled;
+                            }
+                            if (from.user_data) seen.push_back(f.key);
+                            return fake::verdict::pass;
+                          }});
+  store("one");
+  ASSERT_TRUE(run_until([&] { return !log.messages.empty(); }));
+  fake::peer_reset(subscribed_peer());
+  ASSERT_TRUE(run_until([&] { return held > 0; }));
+  for (int i = 0; i < 50; i++) uv_run(&loop, UV_RUN_ONCE);
+  EXPECT_EQ(seen, std::vector<uint16_t>());
+}
+
 TEST_F(recovery, the_environment_is_told_whom_a_lost_connection_concerns) {
   struct told {
     std::string streams;

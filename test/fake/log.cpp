@@ -366,6 +366,7 @@ void stream_lose_leader(stream &s) {
   s.sequences = s.committed_sequences;
   stop(*s.cluster->world, s.commit_timer);
   stream_drop_users(s, node);
+  s.waiting.clear();  // the chunks will not come to be, nor is anybody left to tell
 }
 
 void stream_elect(stream &s, int leader) {

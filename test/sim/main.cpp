@@ -72,9 +72,9 @@ bool parse(int argc, char **argv, arguments &a) {
 void print_totals(const run_report &t, double seconds) {
   printf("environments %" PRIu64 ", producers %" PRIu64 ", consumers %" PRIu64
          ", requests %" PRIu64 ", connections %" PRIu64 " of which lost %" PRIu64
-         "; losses told %" PRIu64 ", made good %" PRIu64 "\n",
+         "; faults %" PRIu64 ", losses told %" PRIu64 ", made good %" PRIu64 "\n",
          t.environments, t.producers, t.consumers, t.requests, t.connections,
-         t.connections_lost, t.losses, t.recoveries);
+         t.connections_lost, t.faults, t.losses, t.recoveries);
   printf("messages accepted %" PRIu64 ", confirmed %" PRIu64 ", failed %" PRIu64
          ", consumed %" PRIu64 "; windows filled %" PRIu64 ", writes cut short %" PRIu64
          ", chunks kept %" PRIu64 "\n",

@@ -31,6 +31,7 @@ struct plan {
   uint32_t most_envs = 2;
   uint32_t most_handles = 12;  // producers and consumers open at a time, each
   bool loses_connections = false;
+  uint32_t faults = 0;         // 1/1000, at each action: something befalls the cluster
   bool holds_commits = false;  // chunks are committed, and so confirmed, one by one
 };
 
@@ -247,6 +248,12 @@ bool is_over(const producer_model &m);
 // ---- requests.cpp
 
 void ask_something(env_model &env);
+
+// ---- faults.cpp
+
+void fault_some(run &r);
+// All nodes are up, all streams have a leader.
+void faults_end(run &r);
 
 // ---- workload.cpp
 

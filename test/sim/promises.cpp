@@ -439,7 +439,9 @@ void check_at_end(run &r) {
               m->name.c_str(), m->memory.blocks);
   }
   // Waiting too long for a client that was cut off counts as well.
-  SIM_CHECK(r, r.p.loses_connections || fake::totals(*r.brokers.cluster).refused == 0,
+  SIM_CHECK(r,
+            r.p.loses_connections || r.p.faults ||
+                fake::totals(*r.brokers.cluster).refused == 0,
             "a broker ended a connection for breaking the protocol");
 }
 

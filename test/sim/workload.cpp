@@ -93,6 +93,7 @@ void draw_plan(run &r) {
   cluster_start(r.brokers, r.s, p.nodes);
   draw_broker(c, r.brokers.cluster->options);
   p.holds_commits = random_chance(c, 300);
+  if (random_chance(c, 400)) p.faults = static_cast<uint32_t>(random_between(c, 10, 150));
   for (int i = 0; i < p.nodes; i++)
     name_add(r.s, "cluster", ("node" + std::to_string(i)).c_str());
   if (random_chance(c, 200)) name_add(r.s, "cluster", "nowhere");
@@ -210,13 +211,15 @@ bool waited(const run &r, uint64_t us) { return r.s.now_us - r.phase_began_us > 
 
 void settle(run &r) {
   reconnect_some(r, 1000);
+  if (r.p.faults) faults_end(r);
   // A slow network is no fault as long as something moves.
   uint64_t moved = r.report.messages_consumed + r.report.messages_confirmed;
-  if (moved != r.moved && !r.p.loses_connections) r.phase_began_us = r.s.now_us;
+  bool losses = r.p.loses_connections || r.p.faults > 0;
+  if (moved != r.moved && !losses) r.phase_began_us = r.s.now_us;
   r.moved = moved;
   std::string why;
   bool settled = is_settled(r, why);
-  uint64_t limit = r.p.loses_connections ? settle_with_losses_us : settle_us;
+  uint64_t limit = losses ? settle_with_losses_us : settle_us;
   if (!settled && !waited(r, limit)) return;
   SIM_CHECK(r, settled, "it does not settle: %s", why.c_str());
   enter(r, phase::closing);
@@ -247,6 +250,7 @@ void step(void *arg) {
   if (r.phase == phase::acting) {
     delay = random_below(r.chance, r.p.action_gap_us_max + 1);
     if (r.actions_done++ < r.p.actions) {
+      fault_some(r);
       act(r);
     } else {
       enter(r, phase::settling);
@@ -285,6 +289,7 @@ void report_add(run_report &total, const run_report &r) {
   total.connections += r.connections;
   total.connections_lost += r.connections_lost;
   total.losses += r.losses;
+  total.faults += r.faults;
   total.recoveries += r.recoveries;
   total.writes_cut_short += r.writes_cut_short;
   total.windows_filled += r.windows_filled;

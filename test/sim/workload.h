@@ -25,6 +25,7 @@ struct run_report {
   uint64_t connections = 0;
   uint64_t connections_lost = 0;
   uint64_t losses = 0;      // told by producers and consumers
+  uint64_t faults = 0;      // of the cluster
   uint64_t recoveries = 0;  // those made good
   uint64_t writes_cut_short = 0;
   uint64_t windows_filled = 0;
