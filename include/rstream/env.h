@@ -52,6 +52,16 @@ typedef struct rstream_allocator {
   void *user;
 } rstream_allocator;
 
+/* Which of the nodes that have a stream is connected to. */
+typedef enum rstream_node_choice {
+  RSTREAM_NODE_DEFAULT = 0, /* producers: LEADER; consumers: a replica if there is one,
+                               else the leader */
+  RSTREAM_NODE_LEADER = 1,  /* the leader alone */
+  RSTREAM_NODE_REPLICA =
+      2 /* replicas alone, one at random: waits while there is none.
+           Brokers pass on to the leader what producers publish there. */
+} rstream_node_choice;
+
 /* Where a node is, to be changed in place: `host` has room for `host_capacity` bytes with
  * its NUL. */
 typedef struct rstream_address {
@@ -166,6 +176,9 @@ typedef struct rstream_env_options {
    * most 30 times with growing random pauses. Nodes tell who they are by their advertised
    * host and port. With TLS certificates are checked against the balancer's name. */
   uint8_t load_balancer;
+
+  rstream_node_choice producer_node;
+  rstream_node_choice consumer_node;
 
   rstream_address_cb on_address; /* default: addresses are dialled as they are */
   void *address_user;            /* passed to on_address */

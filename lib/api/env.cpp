@@ -81,6 +81,8 @@ int check_numbers(const rstream_env_options &o) {
       {"recovery_longest_ms", o.recovery_longest_ms, 1, max_timeout_ms},
       {"log_level", number_of(o.log_level), 0, RSTREAM_LOG_OFF},
       {"auth", number_of(o.auth), 0, RSTREAM_AUTH_CUSTOM},
+      {"producer_node", number_of(o.producer_node), 0, RSTREAM_NODE_REPLICA},
+      {"consumer_node", number_of(o.consumer_node), 0, RSTREAM_NODE_REPLICA},
   };
   for (const auto &limit : limits) {
     int rc = check_number(o, limit.what, limit.value, limit.low, limit.high);

@@ -242,7 +242,7 @@ void init(consumer *c) {
   recovery_init(c->recovery, c->env, on_recovery_due);
   c->lookup.env = c->env;
   c->lookup.stream = c->member.stream = c->stream;
-  c->lookup.choice = node_choice::replica;
+  c->lookup.choice = c->env->consumer_choice;
   c->lookup.on_done = on_node_found;
   c->task.run = on_task;
   c->leave_timer.on_due = on_leave_due;

@@ -48,6 +48,14 @@ int copy_texts(env *e, const rstream_env_options &o, const uri &u) {
                     pick(o.password, u.password, default_user));
 }
 
+node_choice choice_of(rstream_node_choice node, node_choice otherwise) {
+  switch (node) {
+  case RSTREAM_NODE_LEADER: return node_choice::leader;
+  case RSTREAM_NODE_REPLICA: return node_choice::replica_always;
+  default: return otherwise;
+  }
+}
+
 void copy_numbers(env *e, const rstream_env_options &o) {
   e->config.connect_timeout_ms = o.connect_timeout_ms;
   e->config.request_timeout_ms = o.request_timeout_ms;
@@ -57,6 +65,8 @@ void copy_numbers(env *e, const rstream_env_options &o) {
   e->max_producers_per_connection = o.max_producers_per_connection;
   e->max_consumers_per_connection = o.max_consumers_per_connection;
   e->max_bytes_in_flight = o.max_bytes_in_flight;
+  e->producer_choice = choice_of(o.producer_node, node_choice::leader);
+  e->consumer_choice = choice_of(o.consumer_node, node_choice::replica);
   e->endpoints.load_balancer = o.load_balancer;
   e->endpoints.on_address = o.on_address;
   e->endpoints.user = o.address_user;

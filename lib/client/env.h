@@ -48,6 +48,8 @@ struct rstream_env {
   char *texts[3] = {};  // virtual host, name, mechanism
   uint32_t max_producers_per_connection = 0;
   uint32_t max_consumers_per_connection = 0;
+  rstream::node_choice producer_choice{};
+  rstream::node_choice consumer_choice{};
   uint64_t max_bytes_in_flight = 0;  // of all producers; 0: no limit
 
   rstream::env_state state = rstream::env_state::open;

@@ -331,7 +331,7 @@ void init(producer *p, const producer_role *role) {
   recovery_init(p->recovery, p->env, on_recovery_due);
   p->lookup.env = p->env;
   p->lookup.stream = p->member.stream = p->stream;
-  p->lookup.choice = node_choice::leader;
+  p->lookup.choice = p->env->producer_choice;
   p->lookup.on_done = on_node_found;
   p->task.run = on_task;
   p->linger_timer.on_due = on_linger;

@@ -41,9 +41,10 @@ int choose(stream_lookup &l, const wire::metadata_response &response,
            const wire::stream_info &info) {
   if (!wire::is_ok(info.code)) return RSTREAM_EBROKER_BASE - info.code;
   wire::broker_ref node;
-  bool found = l.choice == node_choice::replica &&
+  bool found = l.choice != node_choice::leader &&
                pick_replica(*l.env->world, response, info, node);
-  if (!found) found = find_broker(response, info.leader, node);
+  if (!found && l.choice != node_choice::replica_always)
+    found = find_broker(response, info.leader, node);
   if (!found) return RSTREAM_ENOLEADER;
   if (node.host.size() >= sizeof l.host || node.port == 0 || node.port > UINT16_MAX) {
     return RSTREAM_EPROTO;

@@ -9,8 +9,9 @@
 namespace rstream {
 
 enum class node_choice : uint8_t {
-  leader,   // producers
-  replica,  // consumers: one at random, the leader when there is none
+  leader,          // producers by default
+  replica,         // consumers by default: one at random, the leader when there is none
+  replica_always,  // one at random
 };
 
 struct metadata_question;

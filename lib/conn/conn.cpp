@@ -96,7 +96,7 @@ bool is_about_peer(int code) {
 // peer is worth more than that there was none at another address.
 void attempt_failed(conn *c, int code) {
   if (is_about_peer(code) || !is_about_peer(c->attempt_reason)) {
-    c->attempt_reason = code;
+    c->attempt_reason = net_error_is_no_memory(code) ? RSTREAM_ENOMEM : code;
     snprintf(c->close_text, sizeof c->close_text, "%s", link_words(c, code));
   }
   if (c->link) transport_close(c->link);

@@ -196,6 +196,43 @@ TEST_F(endpoints, addresses_can_be_mapped) {
   EXPECT_EQ(connections_of(2), 1u);
 }
 
+TEST_F(endpoints, producers_go_to_the_leader_and_consumers_to_a_replica) {
+  const struct {
+    rstream_node_choice producer, consumer;
+    bool publishes_to_leader, reads_from_leader;
+  } cases[] = {
+      {RSTREAM_NODE_DEFAULT, RSTREAM_NODE_DEFAULT, true, false},
+      {RSTREAM_NODE_LEADER, RSTREAM_NODE_LEADER, true, true},
+      {RSTREAM_NODE_REPLICA, RSTREAM_NODE_REPLICA, false, false},
+  };
+  options.host = "127.0.0.1";
+  options.port = port(0);
+  for (const auto &c : cases) {
+    options.producer_node = c.producer;
+    options.consumer_node = c.consumer;
+    create();
+    producer_log &plog = producer_logs.emplace_back();
+    consumer_log &clog = consumer_logs.emplace_back();
+    rstream_consumer_options co = clog.message_options();
+    co.stream = "on1";
+    rstream_producer_options po = plog.options("on1");
+    rstream_producer *p = nullptr;
+    rstream_consumer *reader = nullptr;
+    ASSERT_EQ(rstream_producer_open(&p, env, &po), 0);
+    ASSERT_EQ(rstream_consumer_open(&reader, env, &co), 0);
+    ASSERT_TRUE(run_until([&] { return clog.is_open() || clog.ended(); })) << clog.text;
+    EXPECT_EQ(fake::subscription_of(cluster(), "on1")->peer->broker->index == 1,
+              c.reads_from_leader);
+    ASSERT_TRUE(run_until([&] { return plog.is_open() || plog.ended(); })) << plog.text;
+    EXPECT_EQ(fake::publisher_of(cluster(), "on1")->peer->broker->index == 1,
+              c.publishes_to_leader);
+    renew();
+  }
+  options.consumer_node = static_cast<rstream_node_choice>(3);
+  EXPECT_EQ(refused(), RSTREAM_EINVAL);
+  EXPECT_STREQ(error_text, "consumer_node is 3, allowed are 0 to 2");
+}
+
 TEST_F(load_balanced, scenario_65_the_node_that_is_wanted_is_found) {
   create();
   for (const char *stream : {"on0", "on1", "on2"}) {

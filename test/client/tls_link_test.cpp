@@ -236,3 +236,37 @@ TEST_F(tls_link, scenario_70_a_peer_that_resets_while_it_is_written_to) {
   ASSERT_TRUE(run_until([&] { return log.closed > 0; }));
   EXPECT_EQ(log.outcomes.size(), sent);
 }
+
+TEST_F(tls_link, scenario_38_each_allocation_of_a_connection_fails) {
+  serve();
+  size_t failures = 0, successes = 0;
+  for (size_t n = 0; n < 200 && successes < 3; n++) {
+    blocks.calls_left = n;
+    int rc = rstream_env_create(&env, &loop, &options);
+    if (rc < 0) {
+      EXPECT_EQ(rc, RSTREAM_ENOMEM) << error_text;
+      blocks.calls_left = SIZE_MAX;
+      failures++;
+      continue;
+    }
+    result r;
+    auto on_result = [](rstream_env *, int status, const char *text, void *user) {
+      *static_cast<result *>(user) = {1, status, text};
+    };
+    rc = rstream_stream_create(env, "invoices", nullptr, on_result, &r);
+    if (rc == 0) {
+      ASSERT_TRUE(run_until([&] { return r.calls > 0; })) << n;
+      rc = r.status;
+    }
+    if (rc == RSTREAM_BROKER_STREAM_EXISTS) {
+      successes++;
+    } else {
+      EXPECT_EQ(rc, RSTREAM_ENOMEM) << n << ' ' << r.text;
+      failures++;
+    }
+    blocks.calls_left = SIZE_MAX;
+    renew();
+  }
+  EXPECT_EQ(successes, 3u);
+  EXPECT_GT(failures, 10u);
+}
