@@ -272,8 +272,11 @@ typedef struct rstream_consumer_options {
   rstream_credit_policy credit_policy; /* default RSTREAM_CREDIT_ON_FINISH */
   uint16_t credit_every;   /* give credits back so many at a time; default 1, at most
                               initial_credit */
-  uint64_t max_bytes_held; /* chunks received and not finished; beyond it at most one more
-                              is received. Default: no limit but initial_credit chunks */
+  uint64_t max_bytes_held; /* memory that chunks received and not finished keep; beyond it
+                              at most one more is received. They lie in blocks of 4 KiB
+                              to 16 MiB, powers of two, so this may be up to twice the
+                              bytes_held of the statistics. Default: no limit but
+                              initial_credit chunks */
   rstream_bad_chunk bad_chunk;           /* default RSTREAM_BAD_CHUNK_RESUBSCRIBE */
   rstream_chunk_error_cb on_chunk_error; /* default: logged and counted only */
   rstream_caught_up_cb on_caught_up;     /* default: none */

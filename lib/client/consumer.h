@@ -56,12 +56,22 @@ struct update_state {
   net_timer deadline;
 };
 
+// A slab that chunks of a consumer keep: it counts once, as it goes with the last of
+// them.
+struct slab_hold {
+  slab_hold *next_free = nullptr;
+  slab *owner = nullptr;
+  uint32_t chunks = 0;
+};
+
 // What the broker may send.
 struct consumer_flow {
-  uint32_t outstanding = 0;    // credits it has
-  uint32_t due = 0;            // credits to give it, as far as max_bytes_held allows
-  uint32_t overdrawn = 0;      // credits given beyond what chunks held leave of them
-  uint64_t largest_chunk = 0;  // bytes
+  uint32_t outstanding = 0;     // credits it has
+  uint32_t due = 0;             // credits to give it, as far as max_bytes_held allows
+  uint32_t overdrawn = 0;       // credits given beyond what chunks held leave of them
+  uint64_t largest_chunk = 0;   // bytes
+  uint64_t memory_held = 0;     // slabs that chunks received and not finished keep
+  slab_hold *latest = nullptr;  // the one that the next chunk may lie in, too
   bool paused = false;
 };
 
@@ -123,6 +133,7 @@ struct rstream_chunk {
   rstream_consumer *consumer = nullptr;  // nullptr once that is gone
   rstream::list_node node;               // of the consumer's chunks
   rstream::slab *slab = nullptr;         // nullptr once it is finished
+  rstream::slab_hold *hold = nullptr;    // likewise, and once the consumer is gone
   uint32_t refs = 0;
   bool told = false;   // its callback is running
   bool cut = false;    // closing kept the application from seeing all of it

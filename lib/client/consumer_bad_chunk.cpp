@@ -58,12 +58,12 @@ void chunk_found_damaged(consumer *c, const chunk_header &header, uint64_t next)
   handle(c, RSTREAM_ECHECKSUM, &header, next, "a chunk's CRC-32 does not match");
 }
 
-bool chunk_drop_unwanted(consumer *c, const chunk_header &header) {
+bool chunk_drop_unwanted(consumer *c, const slab *owner, const chunk_header &header) {
   if (header.type != chunk_type_user) {
     flow_dropped(c);  // the broker's own book-keeping
     return true;
   }
-  if (c->active && flow_has_room(c)) return false;
+  if (c->active && flow_has_room(c, owner)) return false;
   c->stats.chunks_dropped++;
   if (c->active) {
     flow_resubscribe(c, chunk_resume_point(c, &header));

@@ -17,8 +17,12 @@ rstream_chunk *make_chunk(consumer *c, const wire::deliver &frame, slab *owner,
                           const chunk_header &header, wire::bytes entries) {
   rstream_chunk *chunk = object_acquire(env_memory(c->env), c->env->chunks);
   if (!chunk) return nullptr;
-  slab_ref(owner);
   chunk->slab = owner;
+  if (!flow_hold(c, chunk)) {
+    object_recycle(c->env->chunks, chunk);
+    return nullptr;
+  }
+  slab_ref(owner);
   chunk->refs = 1;
   chunk->consumer = c;
   chunk->frame_bytes = static_cast<uint32_t>(frame.chunk.size());
@@ -39,6 +43,7 @@ rstream_chunk *make_chunk(consumer *c, const wire::deliver &frame, slab *owner,
 void release_bytes(rstream_chunk *chunk) {
   unpacker_release(chunk->unpacker);
   compression_set_unref(chunk->unpacker.set);
+  flow_let_go(chunk->consumer, chunk);
   slab_unref(chunk->slab);
   chunk->slab = nullptr;
   chunk->consumer->stats.chunks_held--;
@@ -216,7 +221,7 @@ void consumer_delivered(consumer *c, const wire::deliver &frame, slab *owner) {
   c->stats.chunks++;
   c->stats.bytes += frame.chunk.size();
   consumer_note_committed(c, frame);
-  if (chunk_drop_unwanted(c, header)) return;
+  if (chunk_drop_unwanted(c, owner, header)) return;
   if (!hand_out(c, frame, owner, header, entries))
     consumer_end(c, RSTREAM_ENOMEM, "out of memory for a chunk");
 }
@@ -313,6 +318,7 @@ void chunk_handles_orphan(consumer *c) {
     rstream_chunk *chunk = chunk_of(c->chunks.next);
     if (chunk->slab) {
       list_remove(chunk->node);
+      flow_let_go(c, chunk);
       chunk->consumer = nullptr;
     } else {
       recycle(c, chunk);

@@ -1,5 +1,7 @@
 // What the broker may send: credits, the byte budget, pausing, and asking it to begin
 // anew somewhere.
+#include <bit>
+
 #include "client/consumer_internal.h"
 #include "client/env.h"
 
@@ -21,15 +23,24 @@ bool grants_by_pieces(const consumer *c) {
          c->options.credit_every > 1;
 }
 
+bool has_room(const consumer *c) {
+  return !limits_bytes(c) || c->flow.memory_held < c->options.max_bytes_held;
+}
+
+// What a chunk alone in its slab takes.
+uint64_t slab_bytes_for(uint64_t bytes) {
+  return bytes > slab_largest_pooled_bytes ? bytes : std::bit_ceil(bytes);
+}
+
 // So many more chunks, each as large as the largest so far, fit into what is left.
 uint32_t room_for_chunks(const consumer *c) {
   if (!limits_bytes(c)) return UINT32_MAX;
   const consumer_flow &f = c->flow;
-  if (!flow_has_room(c)) return 0;
-  uint64_t left = c->options.max_bytes_held - c->stats.bytes_held;
+  if (!has_room(c)) return 0;
+  uint64_t left = c->options.max_bytes_held - f.memory_held;
   uint64_t each =
       f.largest_chunk > least_expected_chunk ? f.largest_chunk : least_expected_chunk;
-  uint64_t chunks = left / each;
+  uint64_t chunks = left / slab_bytes_for(each);
   if (chunks > f.outstanding) {
     chunks -= f.outstanding;
     return chunks < most_credit ? static_cast<uint32_t>(chunks) : most_credit;
@@ -72,8 +83,33 @@ uint16_t flow_first_credit(consumer *c) {
   return static_cast<uint16_t>(credit);
 }
 
-bool flow_has_room(const consumer *c) {
-  return !limits_bytes(c) || c->stats.bytes_held < c->options.max_bytes_held;
+// What lies beside one that is held takes no more memory.
+bool flow_has_room(const consumer *c, const slab *owner) {
+  return has_room(c) || (c->flow.latest && c->flow.latest->owner == owner);
+}
+
+bool flow_hold(consumer *c, rstream_chunk *chunk) {
+  consumer_flow &f = c->flow;
+  if (!f.latest || f.latest->owner != chunk->slab) {
+    slab_hold *hold = object_acquire(env_memory(c->env), c->env->slab_holds);
+    if (!hold) return false;
+    hold->owner = chunk->slab;
+    f.memory_held += chunk->slab->capacity;
+    f.latest = hold;
+  }
+  f.latest->chunks++;
+  chunk->hold = f.latest;
+  return true;
+}
+
+void flow_let_go(consumer *c, rstream_chunk *chunk) {
+  consumer_flow &f = c->flow;
+  slab_hold *hold = chunk->hold;
+  chunk->hold = nullptr;
+  if (--hold->chunks > 0) return;
+  f.memory_held -= hold->owner->capacity;
+  if (f.latest == hold) f.latest = nullptr;
+  object_recycle(c->env->slab_holds, hold);
 }
 
 void flow_arrived(consumer *c, size_t chunk_bytes) {
@@ -147,7 +183,7 @@ void flow_check_resubscribe(consumer *c) {
   if (c->resubscribe != resubscribe_step::waiting_for_room || c->closing) return;
   // What is paused and can't be kept is asked for when it goes on.
   if (c->flow.paused && c->options.streaming_min_bytes > 0) return;
-  bool room = !limits_bytes(c) || c->stats.bytes_held <= c->options.max_bytes_held / 2;
+  bool room = !limits_bytes(c) || c->flow.memory_held <= c->options.max_bytes_held / 2;
   if (room && !consumer_connection_gone(c)) subscribe_anew(c);
 }
 

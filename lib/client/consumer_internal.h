@@ -38,8 +38,11 @@ void flow_finished(consumer *c);
 void flow_dropped(consumer *c);
 // Gives credits that are due as far as there is room.
 void flow_send(consumer *c);
-// False when not even one more chunk may be held.
-bool flow_has_room(const consumer *c);
+// False when this one, which lies there, may not be held.
+bool flow_has_room(const consumer *c, const slab *owner);
+// Counts the memory that a chunk keeps. False when out of memory.
+[[nodiscard]] bool flow_hold(consumer *c, rstream_chunk *chunk);
+void flow_let_go(consumer *c, rstream_chunk *chunk);
 // The subscription is gone.
 void flow_stop(consumer *c);
 // Has the broker send from there anew.
@@ -117,8 +120,9 @@ void streaming_stop(consumer *c);
 // again when a damaged chunk is asked for anew.
 void chunk_found_malformed(consumer *c);
 void chunk_found_damaged(consumer *c, const chunk_header &header, uint64_t next);
-// What is not handed out at all, and why not. True when it was dealt with.
-bool chunk_drop_unwanted(consumer *c, const chunk_header &header);
+// What is not handed out at all, and why not. True when it was dealt with. `owner` is
+// where it lies; nullptr when it is streamed.
+bool chunk_drop_unwanted(consumer *c, const slab *owner, const chunk_header &header);
 // Where to have the broker begin anew, in the chunk at hand if it is known.
 wire::offset_spec chunk_resume_point(const consumer *c, const chunk_header *header);
 

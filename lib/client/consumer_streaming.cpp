@@ -42,7 +42,7 @@ void begin(consumer *c, const deliver_piece &piece) {
   if (!chunk_parse_header(piece.frame.chunk, piece.left, s.header))
     return chunk_found_malformed(c);
   consumer_note_committed(c, piece.frame);
-  if (chunk_drop_unwanted(c, s.header)) return;
+  if (chunk_drop_unwanted(c, nullptr, s.header)) return;
   chunks_hand_out_waiting(c);
   if (!consumer_wants_messages(c)) return;
   if (consumer_must_wait(c)) {

@@ -82,6 +82,7 @@ void free_env(env *e) {
   slab_pool *pool = e->pool;
   object_pool_release(mem, e->batches);
   object_pool_release(mem, e->chunks);
+  object_pool_release(mem, e->slab_holds);
   login_release(e);
   endpoints_release(e);
   for (char *text : e->texts) memory_release(mem, text);

@@ -24,6 +24,8 @@ namespace rstream {
 // rare, small enough to stay in the first-level cache.
 constexpr uint32_t outcome_piece = 1024;
 
+struct slab_hold;
+
 enum class env_state : uint8_t {
   open,
   closing_handles,
@@ -80,6 +82,7 @@ struct rstream_env {
 
   rstream::object_pool<rstream::batch> batches;
   rstream::object_pool<rstream_chunk> chunks;
+  rstream::object_pool<rstream::slab_hold> slab_holds;
   uint64_t outcome_ids[rstream::outcome_piece];  // scratch
 
   uint64_t connections_opened = 0;

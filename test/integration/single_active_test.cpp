@@ -131,7 +131,10 @@ TEST_F(single_active, a_group_is_a_name_on_a_stream) {
 TEST_F(single_active, the_next_one_begins_after_what_a_lost_one_had_stored) {
   NEEDS_DISTURBANCE();
   publish_singly(4);
-  consumer_probe &a = join(nullptr, [](auto &o) { o.store_every_messages = 4; });
+  consumer_probe &a = join(nullptr, [](auto &o) {
+    o.store_every_messages = 4;
+    o.recovery = RSTREAM_RECOVERY_NONE;
+  });
   wait_stored("group", 3);
   publish_singly(3);
   ASSERT_TRUE(wait_for(a, 6));
