@@ -98,3 +98,60 @@ TEST_F(publish_faults, scenario_18_a_producer_that_waits_loses_nothing_to_an_ala
   std::vector<std::string> all = stored(5000);
   for (uint64_t i = 0; i < all.size(); i++) ASSERT_EQ(all[i], body_of(i).bytes);
 }
+
+// Ten thousand messages, and an alarm in their middle: the window bounds what waits, new
+// producers are refused, readers are not disturbed, and in the end everything is stored
+// once.
+TEST_F(publish_faults, scenario_18_an_alarm_in_the_middle_of_ten_thousand) {
+  NEEDS_DISTURBANCE();
+  constexpr uint64_t count = 10000;
+  constexpr uint32_t window = 1000;
+  rstream_env *elsewhere = open_env();
+  open([](rstream_producer_options &o) {
+    o.confirm_timeout_off = 1;
+    o.max_messages_in_flight = window;
+  });
+  wait_open();
+  auto send_up_to = [&](uint64_t end) {
+    while (p->sent < end && p->send_number(p->sent) == 0) continue;
+  };
+  ASSERT_TRUE(run_until([&] {
+    send_up_to(count / 2);
+    return p->confirmed() == count / 2;
+  }));
+  {
+    disk_alarm alarm;
+    // Others learn of it, too: the first that is refused shows that it is in effect.
+    producer_probe refused;
+    ASSERT_TRUE(run_until([&] {
+      if (!refused.handle) EXPECT_EQ(refused.open(elsewhere, stream), 0);
+      if (refused.opened) EXPECT_EQ(refused.close(), 0);
+      if (refused.closed) refused.opened = refused.closed = 0;
+      return refused.ended > 0;
+    }));
+    EXPECT_EQ(refused.end_reason, RSTREAM_BROKER_PRECONDITION_FAILED);
+    // What the connection was waiting for when the alarm came is still taken, then the
+    // broker reads no more. Without an alarm ten rounds are enough for everything.
+    for (int round = 0; round < 10; round++) {
+      send_up_to(count);
+      broker_eval("ok.");
+      run_ready(10);
+    }
+    EXPECT_LE(p->told, count / 2 + window) << "confirmed in spite of the alarm";
+    EXPECT_EQ(p->sent, p->told + window);
+    EXPECT_EQ(p->send_number(0), RSTREAM_EAGAIN);
+    consumer_probe c;
+    ASSERT_EQ(c.open_first(elsewhere, stream), 0);
+    ASSERT_TRUE(run_until([&] { return c.messages >= count / 2; }));
+  }
+  ASSERT_TRUE(run_until([&] {
+    send_up_to(count);
+    return p->confirmed() == count;
+  }));
+  EXPECT_EQ(p->ended, 0);
+  producer_probe next;
+  ASSERT_EQ(next.open(elsewhere, stream), 0);
+  ASSERT_TRUE(run_until([&] { return next.opened > 0; }));
+  std::vector<std::string> all = stored(count);
+  for (uint64_t i = 0; i < all.size(); i++) ASSERT_EQ(all[i], body_of(i).bytes);
+}
