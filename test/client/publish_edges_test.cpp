@@ -249,6 +249,34 @@ TEST_F(publish_edges, a_producer_that_is_done_waits_for_its_share_only) {
   EXPECT_EQ(env->bytes_in_flight, 0u);
 }
 
+// One that still has something in flight goes on when half of the budget is free, even if
+// that something never gets its outcome.
+TEST_F(publish_edges, a_waiting_producer_goes_on_at_half_of_the_budget) {
+  options.max_bytes_in_flight = 6000;
+  open();
+  producer_log &other = new_producer_log();
+  rstream_producer *q = open_producer(other, other.options());
+  invoices().hold_commits = true;
+  send(q, std::string(1488, 'x'));
+  ASSERT_TRUE(run_until([&] { return invoices().next_offset == 1; }));
+  send(q, std::string(2488, 'x'));
+  ASSERT_TRUE(run_until([&] { return invoices().next_offset == 2; }));
+  send(p, std::string(988, 'x'));
+  ASSERT_TRUE(run_until([&] { return invoices().next_offset == 3; }));
+  std::string body(1988, 'x');
+  EXPECT_EQ(rstream_producer_send_bytes(p, body.data(), body.size(), nullptr),
+            RSTREAM_EAGAIN);
+  fake::stream_commit(invoices(), 1);
+  ASSERT_TRUE(run_until([&] { return other.outcomes.size() == 1; }));
+  EXPECT_EQ(env->bytes_in_flight, 3500u);
+  EXPECT_EQ(log->writable, 0) << "not yet half of it";
+  fake::stream_commit(invoices(), 1);
+  ASSERT_TRUE(run_until([&] { return log->writable > 0; }));
+  EXPECT_EQ(log->outcomes.size(), 0u);
+  EXPECT_EQ(env->bytes_in_flight, 1000u);
+  release_commits();
+}
+
 // A broker that takes nothing: what timed out must not gather behind the connection.
 TEST_F(publish_edges, messages_that_timed_out_do_not_gather_in_the_connection) {
   rstream_producer_options o = producer_options();

@@ -125,6 +125,80 @@ TEST_F(sub_entry, a_compression_that_may_need_much_room_still_packs_many) {
   expect_idle();
 }
 
+namespace {
+
+// What can't be made smaller: everything takes twice its bytes, or is given up.
+struct doubling {
+  static size_t bound(size_t size, void *) { return 2 * size; }
+  static ptrdiff_t compress(const uint8_t *raw, size_t size, uint8_t *to, size_t room,
+                            void *) {
+    if (room < 2 * size) return -1;
+    memcpy(to, raw, size);
+    memset(to + size, 0, size);
+    return static_cast<ptrdiff_t>(2 * size);
+  }
+  static ptrdiff_t decompress(const uint8_t *packed, size_t size, uint8_t *to, size_t,
+                              void *) {
+    memcpy(to, packed, size / 2);
+    return static_cast<ptrdiff_t>(size / 2);
+  }
+};
+
+struct incompressible : sub_entry {
+  static constexpr auto doubled = static_cast<rstream_compression>(5);
+
+  void open_doubling() {
+    options.max_frame_bytes = 2000;
+    cluster().options.verify_entries = false;
+    rstream_producer_options o = batches_of(1000, doubled);
+    rstream_compressor c;
+    rstream_compressor_init(&c);
+    c.compression = doubled;
+    c.bound = doubling::bound;
+    c.compress = doubling::compress;
+    c.decompress = doubling::decompress;
+    ASSERT_EQ(rstream_env_register_compressor(env, &c), 0);
+    open(o);
+  }
+};
+
+}  // namespace
+
+// A sub-entry ends where the next message might not fit the frame any more.
+TEST_F(incompressible, messages_are_gathered_as_far_as_the_worst_case_fits) {
+  open_doubling();
+  for (int i = 0; i < 60; i++) send(p, std::string(96, 'x'));
+  ASSERT_TRUE(wait_for(60));
+  EXPECT_EQ(entries.find(" 0:"), std::string::npos) << "one was not packed: " << entries;
+  EXPECT_NE(entries.find("5:9@9:"), std::string::npos) << entries;
+  EXPECT_EQ(log->summary().find('-'), std::string::npos);
+  expect_idle();
+}
+
+// An array that would only fit as it is, is sent as it is.
+TEST_F(incompressible, an_array_that_fits_as_it_is_is_sent_so) {
+  open_doubling();
+  std::string body(96, 'x');
+  rstream_message messages[20];
+  for (rstream_message &m : messages) {
+    rstream_message_init(&m);
+    m.body = body.data();
+    m.body_size = body.size();
+  }
+  uint64_t first = 0;
+  ASSERT_EQ(rstream_producer_send_sub_entry(p, messages, 15, doubled, &first), 0)
+      << rstream_env_error_text(env);
+  ASSERT_TRUE(wait_for(15));
+  EXPECT_EQ(entries.substr(0, 8), "0:15@15:") << entries;
+  EXPECT_EQ(invoices().next_offset, 15u);
+  ASSERT_EQ(rstream_producer_send_sub_entry(p, messages, 5, doubled, &first), 0);
+  ASSERT_TRUE(wait_for(20));
+  EXPECT_NE(entries.find("5:5@20:"), std::string::npos) << "where both fit, it is packed";
+  EXPECT_EQ(rstream_producer_send_sub_entry(p, messages, 20, doubled, &first),
+            RSTREAM_EMSGSIZE);
+  expect_idle();
+}
+
 TEST_F(sub_entry, a_message_larger_than_a_slab_gets_room) {
   open(batches_of(3, RSTREAM_COMPRESSION_GZIP));
   std::string large(300000, 'x');
