@@ -71,7 +71,7 @@ mbedtls3: ## the tests of TLS with mbedTLS 3.x, built with Debian 13's packages
 	test/tools/debian trixie --libraries build-trixie/unit_tests --gtest_filter='tls_*'
 	test/tools/debian trixie --libraries build-trixie/client_tests --gtest_filter='scenario_66*:tls_*:login*'
 	$(with_broker) test/tools/debian trixie --libraries build-trixie/integration_tests \
-	  --gtest_filter='scenario_66*:scenario_67*:login*:scenario_9[67]*'
+	  --gtest_filter='scenario_66*:login*:scenario_96*:scenario_97*'
 
 sim: ## simulated runs of the whole client, each from its seed: [SEEDS=500] [FIRST=1]
 	$(call build,$(BUILD),,rstream_sim)

@@ -100,12 +100,13 @@ done
 
 median() { sort -n "$results/$1" | sed -n "$((rounds / 2 + 1))p"; }
 
-# row TITLE NAME BYTES [CEILING]: messages and megabytes per second, the share of what mbedTLS does.
+# row TITLE NAME BYTES [CEILING]: messages and megabytes per second; how far mbedTLS would have come in
+# the client's CPU time; that time.
 row() {
   awk -v what="$1" -v rate="$(median "$2.rate")" -v cpu="$(median "$2.cpu_ns_per_msg")" -v bytes="$3" \
     -v ceiling="${4:+$(median "${4-}.rate")}" 'BEGIN {
       mb = rate * bytes / 1000000
-      share = ceiling ? sprintf("%.0f %%", 100 * mb / ceiling) : ""
+      share = ceiling ? sprintf("%.0f %%", 100 * bytes * 1000 / ceiling / cpu) : ""
       printf "%-40s %12.0f %8.0f %12s %12.1f\n", what, rate, mb, share, cpu }'
 }
 
