@@ -121,7 +121,8 @@ struct option_row {
 
 constexpr option_row option_rows[] = {
     {"--uri", "URI",
-     "rabbitmq-stream://user:password@host:port/vhost\n"
+     "rabbitmq-stream://user:password@host:port/vhost; several,\n"
+     "with commas between them, are tried in this order\n"
      "(default: $RSTREAM_BROKER_URI, else guest at localhost:5552)",
      [](parser &p, const char *, const char *text) {
        p.o.uri = text;
@@ -219,6 +220,10 @@ constexpr option_row option_rows[] = {
      [](parser &p, const char *name, const char *text) {
        p.o.linger_ms = number32(p, name, text, 0, UINT32_MAX);
        p.for_producers = name;
+     }},
+    {"--stall", "SECONDS", "the run ends when nothing moves for so long (30)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.stall_s = number32(p, name, text, 1, 24 * 3600);
      }},
     {"--confirms", "N",
      "messages of a producer that may wait for confirms (10000 times\n"
@@ -531,8 +536,8 @@ void options_help() {
       "\n"
       "Progress goes to stderr once per second. The exit status is 0 if everything\n"
       "asked for was done: all published, confirmed, consumed, and with --verify found\n"
-      "right. It is 1 if not, also when nothing moved for 30 seconds or a signal ended\n"
-      "the run early, and 2 for wrong options.");
+      "right. It is 1 if not, also when nothing moved for --stall seconds or a signal\n"
+      "ended the run early, and 2 for wrong options.");
 }
 
 }  // namespace perf

@@ -8,6 +8,7 @@
 namespace perf {
 
 constexpr uint32_t filter_values_most = 64;
+constexpr uint32_t uris_most = 16;
 
 // The texts between the commas of an argument.
 struct value_list {
@@ -57,6 +58,7 @@ struct options {
   int64_t timestamp_ms = 0;
   bool chunk_callback = false;
   bool verify = false;
+  uint32_t stall_s = 30;  // without any movement the run ends
   bool json = false;
   bool embedded = false;  // the broker is in this process; `uri` does not count
   bool keep = false;

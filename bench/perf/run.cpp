@@ -20,7 +20,6 @@ namespace {
 
 constexpr int step_ms = 50;
 constexpr uint64_t second_us = 1000000;
-constexpr uint64_t stall_us = 30 * second_us;
 constexpr uint64_t stop_us = 10 * second_us;   // for a worker to close everything
 constexpr uint64_t stored_us = 5 * second_us;  // for the broker to store an offset
 constexpr uint64_t linger_us = second_us / 4;  // listening for what should not come
@@ -220,10 +219,10 @@ bool watch(session &s) {
   // A low rate is allowed its pauses.
   uint64_t pause_us = s.o.rate > 0 ? 2 * second_us / s.o.rate : 0;
   bool may_be_quiet = s.o.producers == 0 && s.o.time_s > 0;
-  if (!may_be_quiet && now.line_us - s.moved_us > stall_us + pause_us) {
+  if (!may_be_quiet && now.line_us - s.moved_us > s.o.stall_s * second_us + pause_us) {
     s.stalled = true;
     return fail(s, "nothing moved for %d seconds",
-                static_cast<int>(stall_us / second_us));
+                static_cast<int>(s.o.stall_s));
   }
   return true;
 }
@@ -387,8 +386,8 @@ void work_and_report(session &s) {
 bool open_env(session &s) {
   char error[200] = "";
   rstream_env_options eo;
-  rstream_tls_options tls;
-  fill_env_options(eo, tls, s.o, "rstream-perf");
+  env_texts texts;
+  fill_env_options(eo, texts, s.o, "rstream-perf");
   eo.error_text = error;
   eo.error_text_size = sizeof error;
   int rc = rstream_env_create(&s.env, nullptr, &eo);

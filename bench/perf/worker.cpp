@@ -2,6 +2,7 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 
 namespace perf {
 
@@ -32,12 +33,26 @@ void thread_main(void *arg) {
   w.at.store(stage::gone, std::memory_order_release);
 }
 
+// Several stand between commas.
+void fill_uris(rstream_env_options &eo, env_texts &texts, const options &o) {
+  eo.uri = o.uri;
+  if (!o.uri || !strchr(o.uri, ',')) return;
+  snprintf(texts.uris, sizeof texts.uris, "%s", o.uri);
+  char *rest = texts.uris;
+  char *next = nullptr;
+  while (eo.uri_count < uris_most && (next = strtok_r(rest, ",", &rest)))
+    texts.each[eo.uri_count++] = next;
+  eo.uri = nullptr;
+  eo.uris = texts.each;
+}
+
 }  // namespace
 
-void fill_env_options(rstream_env_options &eo, rstream_tls_options &tls, const options &o,
+void fill_env_options(rstream_env_options &eo, env_texts &texts, const options &o,
                       const char *connection_name) {
   rstream_env_options_init(&eo);
-  eo.uri = o.uri;
+  fill_uris(eo, texts, o);
+  rstream_tls_options &tls = texts.tls;
   rstream_tls_options_init(&tls);
   tls.ca_file = o.tls_ca;
   tls.certificate_file = o.tls_cert;
@@ -55,8 +70,8 @@ bool worker_start(worker &w, const char *connection_name) {
   int rc = uv_loop_init(&w.loop);
   if (rc == 0) rc = uv_async_init(&w.loop, &w.hold, nullptr);
   rstream_env_options eo;
-  rstream_tls_options tls;
-  fill_env_options(eo, tls, *w.opt, connection_name);
+  env_texts texts;
+  fill_env_options(eo, texts, *w.opt, connection_name);
   if (rc == 0) rc = rstream_env_create(&w.env, &w.loop, &eo);
   if (rc == 0) rc = uv_thread_create(&w.thread, thread_main, &w);
   if (rc != 0) worker_fail(w, "%s: %s", connection_name, rstream_error_text(rc));

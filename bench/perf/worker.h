@@ -41,9 +41,15 @@ struct worker {
   char error[256] = "";
 };
 
+// What options of an environment point at.
+struct env_texts {
+  rstream_tls_options tls;
+  char uris[4096];
+  const char *each[uris_most];
+};
+
 // Options of every environment of this program.
-// `tls` is what they point at.
-void fill_env_options(rstream_env_options &eo, rstream_tls_options &tls, const options &o,
+void fill_env_options(rstream_env_options &eo, env_texts &texts, const options &o,
                       const char *connection_name);
 
 // False with an explanation in `error`. Then there is no thread, and worker_stop() must
