@@ -221,8 +221,7 @@ bool watch(session &s) {
   bool may_be_quiet = s.o.producers == 0 && s.o.time_s > 0;
   if (!may_be_quiet && now.line_us - s.moved_us > s.o.stall_s * second_us + pause_us) {
     s.stalled = true;
-    return fail(s, "nothing moved for %d seconds",
-                static_cast<int>(s.o.stall_s));
+    return fail(s, "nothing moved for %d seconds", static_cast<int>(s.o.stall_s));
   }
   return true;
 }
