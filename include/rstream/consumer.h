@@ -319,7 +319,8 @@ RSTREAM_EXPORT int rstream_consumer_open(rstream_consumer **consumer, rstream_en
 /* Closes a consumer: no message or chunk callback comes from here on, not even for the
  * rest of the chunk at hand. Tells the broker, then calls `on_closed`, which may be NULL.
  *
- * Errors: RSTREAM_EINVAL, RSTREAM_ECLOSED (closing already). Since 0.1.0. */
+ * Errors: RSTREAM_EINVAL (also for the consumer of a partition, which its super consumer
+ * closes), RSTREAM_ECLOSED (closing already). Since 0.1.0. */
 RSTREAM_EXPORT int rstream_consumer_close(rstream_consumer *consumer,
                                           rstream_consumer_closed_cb on_closed);
 

@@ -26,9 +26,10 @@ typedef enum rstream_routing {
                                are added or removed, keys move */
   RSTREAM_ROUTING_KEY = 1, /* to the partitions that are bound with the key, as the broker
                               says (command Route). Answers are remembered */
-  RSTREAM_ROUTING_PYTHON_HASH = 2 /* as the hash routing of rstream, the Python client, up
-                                     to 0.40, which is its own: for programs that go on
-                                     with what it published. The key must be UTF-8 */
+  RSTREAM_ROUTING_PYTHON_HASH = 2 /* as the Python client (the package rstream) routes by
+                                     hash, which is a way of its own: for programs that go
+                                     on with what it published. The key must be UTF-8, any
+                                     other has no route */
 } rstream_routing;
 
 /* Outcomes of messages that share one status and one partition. Borrowed until the
@@ -91,7 +92,8 @@ typedef struct rstream_super_producer_options {
   const char *super_stream; /* required; 1 to 255 bytes */
   const rstream_producer_options *producer;
   /* How it publishes to each partition; NULL: all defaults. `stream` and the callbacks
-   * must be NULL, but for on_filter_value, which gets this `user`.
+   * must be NULL, but for on_filter_value, which gets this `user`. Each partition
+   * recovers by itself, but not with RSTREAM_RECOVERY_MANUAL, which is refused.
    * `max_messages_in_flight` and `max_bytes_in_flight` are for all partitions together; a
    * message that goes to several counts once, its bytes for each. The broker keeps the
    * publishing ids of `name` for each partition. */

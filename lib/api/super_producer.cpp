@@ -44,6 +44,9 @@ int read_of_partitions(env *e, const rstream_producer_options *from,
                      "the producer options of a super producer have neither a stream nor "
                      "callbacks but on_filter_value");
   }
+  // There is no handle to tell it to.
+  if (o.recovery == RSTREAM_RECOVERY_MANUAL)
+    return env_error(e, RSTREAM_EINVAL, "partitions can't be recovered by hand");
   return 0;
 }
 

@@ -11,6 +11,9 @@ namespace rstream {
 
 namespace {
 
+// That there ever were: more than anybody has, few enough for whatever the broker says.
+constexpr uint32_t most_partitions = 0xffff;
+
 void finish(super_consumer *s);
 
 template <class Use>
@@ -148,6 +151,7 @@ super_subscription *find(super_consumer *s, std::string_view stream) {
 }
 
 super_subscription *add(super_consumer *s, std::string_view stream) {
+  if (s->known == most_partitions) return nullptr;
   memory &mem = env_memory(s->env);
   auto *part = memory_new<super_subscription>(mem);
   if (!part) return nullptr;
@@ -160,6 +164,7 @@ super_subscription *add(super_consumer *s, std::string_view stream) {
   part->awaited = s->phase == super_consumer_phase::looking;
   part->later = !part->awaited;
   list_push_back(s->partitions, part->node);
+  s->known++;
   return part;
 }
 

@@ -53,6 +53,7 @@ struct rstream_super_consumer {
   rstream::list partitions;                          // all that there ever were
   rstream::super_subscription **by_index = nullptr;  // in the broker's order
   uint32_t count = 0;
+  uint32_t known = 0;  // in `partitions`
   rstream::partition_watch watch;
   rstream::net_task task;
 };

@@ -201,7 +201,7 @@ void put_in_order(super_producer *s, uint32_t count) {
   s->count = count;
   s->unsettled = false;
   s->by_hash.set(count);
-  s->straight = false;
+  s->straight = s->keyed = false;
 }
 
 // What ended may be tried again, what is not listed any more is left.
@@ -266,7 +266,7 @@ void end(super_producer *s, int reason, const char *text) {
   log_line(s->env->log, log_level::error, "super producer on %s ended: %s: %s",
            s->super_stream, rstream_error_text(reason), text);
   if (s->phase < super_phase::ending) set_phase(s, super_phase::ending);
-  s->accepting = s->straight = false;
+  s->accepting = s->straight = s->keyed = false;
   s->end_reason = reason;
   snprintf(s->end_text, sizeof s->end_text, "%s", text);
   watch_stop(s->watch);
@@ -487,7 +487,7 @@ int super_producer_close(super_producer *s, uint32_t timeout_ms,
   if (s->closing && on_closed) return RSTREAM_ECLOSED;
   if (s->phase == super_phase::closed) return 0;
   s->closing = true;
-  s->accepting = s->straight = false;
+  s->accepting = s->straight = s->keyed = false;
   if (on_closed) s->on_closed = on_closed;
   s->give_up_ms = net_now_ms(*s->env->world) + timeout_ms;
   if (timeout_ms) net_timer_start(*s->env->world, s->close_timer, timeout_ms);

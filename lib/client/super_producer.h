@@ -104,6 +104,7 @@ struct rstream_super_producer {
   // What one message costs to send is decided by these few, see super_straight(). With
   // none of them left, super_send() looks closer.
   bool straight = false;  // bare bodies go to their partition by hash
+  bool keyed = false;     // or by the route of their key
   uint64_t messages_left = 0;
   uint64_t bytes_left = 0;
   rstream::remainder_of by_hash;

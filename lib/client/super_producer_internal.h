@@ -50,6 +50,8 @@ struct route_answer {
   route *by_key = nullptr;                    // what is remembered, or awaited
 };
 [[nodiscard]] route_answer super_route(super_producer *s, std::string_view key);
+// The producer of the one partition that is known for the key, if it is open.
+[[nodiscard]] producer *super_keyed_link(super_producer *s, std::string_view key);
 // The partitions have changed: nothing that is remembered holds.
 void super_forget_routes(super_producer *s);
 void super_release_routes(super_producer *s);

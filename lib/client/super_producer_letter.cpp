@@ -98,7 +98,7 @@ void enter_queue(letter *l) {
   s->letters_out++;
   s->waiting_count++;
   s->waiting_bytes += l->content_bytes;
-  s->straight = false;
+  s->straight = s->keyed = false;
   if (!s->first_waiting) s->first_waiting = l;
 }
 

@@ -159,6 +159,15 @@ route_answer super_route(super_producer *s, std::string_view key) {
   return answer_one(s->count ? s->by_index[route_by_hash(key, s->by_hash)] : nullptr);
 }
 
+producer *super_keyed_link(super_producer *s, std::string_view key) {
+  uint32_t hash = murmur3_32(key.data(), key.size(), routing_seed);
+  const route *r = route_find(s->routes, hash, key);
+  bool usable = r && r->state == route_state::known && r->count == 1 &&
+                r->generation == s->generation;
+  if (!usable || r->first->reason || r->first->leaving) return nullptr;
+  return r->first->link;
+}
+
 void super_forget_routes(super_producer *s) {
   list &all = s->routes.by_age;
   for (list_node *n = all.next; n != &all; n = n->next)

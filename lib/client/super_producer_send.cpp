@@ -40,12 +40,13 @@ void send_open_frames(super_producer *s) {
   });
 }
 
-// Whether all that matters about a bare body is the hash of its key.
-bool sends_bare_bodies(const super_producer *s) {
+// Whether all that matters about a bare body is its key, and nothing waits.
+void find_straight_way(super_producer *s) {
   const rstream_producer_options &o = s->producer_options;
-  return s->phase == super_phase::open && s->accepting && !s->first_waiting &&
-         s->count > 0 && !s->options.on_route &&
-         s->options.routing == RSTREAM_ROUTING_HASH && !o.ids_given && !o.on_filter_value;
+  bool bare = s->phase == super_phase::open && s->accepting && !s->first_waiting &&
+              s->count > 0 && !s->options.on_route && !o.ids_given && !o.on_filter_value;
+  s->straight = bare && s->options.routing == RSTREAM_ROUTING_HASH;
+  s->keyed = bare && s->options.routing == RSTREAM_ROUTING_KEY;
 }
 
 // How much may be sent until somebody has to look again.
@@ -90,6 +91,19 @@ int send_straight(super_producer *s, super_partition *part, const rstream_messag
   return rc;
 }
 
+// The usual case of routing by key: as super_straight().
+producer *keyed_straight(super_producer *s, const void *body, size_t body_size,
+                         std::string_view key) {
+  uint64_t cost = body_size + bare_overhead;
+  bool may = s->keyed && s->messages_left > 0 && cost <= s->bytes_left && key.data() &&
+             (body || body_size == 0);
+  producer *link = may ? super_keyed_link(s, key) : nullptr;
+  if (!link) return nullptr;
+  s->messages_left--;
+  s->bytes_left -= cost;
+  return link;
+}
+
 }  // namespace
 
 uint64_t super_in_flight(const super_producer *s) {
@@ -119,7 +133,7 @@ int super_send(super_producer *s, const rstream_message &m, std::string_view key
   if (s->messages_left == 0 || m.body_size + bare_overhead > s->bytes_left) {
     if (!find_room(s, m.body_size)) return RSTREAM_EAGAIN;
   }
-  if (!s->straight) s->straight = sends_bare_bodies(s);
+  if (!s->straight && !s->keyed) find_straight_way(s);
   route_answer route;
   route.verdict = route_verdict::found;  // of a message without a key: none
   if (has_key) route = super_route(s, key);
@@ -129,6 +143,8 @@ int super_send(super_producer *s, const rstream_message &m, std::string_view key
 
 int super_send_body(super_producer *s, const void *body, size_t body_size,
                     std::string_view key, uint64_t *id) {
+  if (producer *link = keyed_straight(s, body, body_size, key))
+    return producer_send_body(link, body, body_size, id);
   rstream_message m{};
   m.struct_size = sizeof m;
   m.body = body;

@@ -70,6 +70,49 @@ TEST_F(scenario_85, a_message_to_several_partitions_has_one_outcome) {
   EXPECT_EQ(x.messages_in_flight, 0u);
 }
 
+TEST_F(scenario_85, the_window_counts_a_message_once_however_many_get_it) {
+  make_orders(3);
+  bind({"all", "all", "all"});
+  of_partitions.max_messages_in_flight = 4;
+  open_by_key();
+  ASSERT_EQ(send_to("all", "a"), 0);
+  ASSERT_TRUE(wait_for(1));
+  for (int i = 0; i < 3; i++)
+    fake::stream_find(cluster(), "orders-" + std::to_string(i))->hold_commits = true;
+  for (int i = 0; i < 4; i++) ASSERT_EQ(send_to("all", "b"), 0) << i;
+  EXPECT_EQ(send_to("all", "b"), RSTREAM_EAGAIN);
+  EXPECT_EQ(super_stats().messages_in_flight, 4u);
+  ASSERT_TRUE(run_until([&] { return totals(cluster()).entries == 15; }));
+  for (int i = 0; i < 3; i++) {
+    fake::stream &stream = *fake::stream_find(cluster(), "orders-" + std::to_string(i));
+    stream.hold_commits = false;
+    fake::stream_commit(stream);
+  }
+  ASSERT_TRUE(wait_for(5));
+  ASSERT_TRUE(run_until([&] { return log.writable == 1; }));
+}
+
+TEST_F(scenario_85, closing_the_environment_drains_what_waits_into_open_partitions) {
+  make_orders(1);
+  open_by_key();
+  ASSERT_EQ(send_to("0", "a"), 0);
+  ASSERT_TRUE(wait_for(1));
+  bind({"late"});
+  fake::on_frame(node(), wire::key::route, [&](fake::peer &p, const fake::frame &fr) {
+    byte_vector copy(fr.whole.begin(), fr.whole.end());
+    fake::peer_later(p, 50, [copy](fake::peer &later) {
+      fake::frame again{wire::raw(wire::key::route), 1, wire::bytes(copy).subspan(8),
+                        copy};
+      fake::peer_handle(later, again);
+    });
+    return fake::verdict::handled;
+  });
+  ASSERT_EQ(send_to("late", "b"), 0);
+  close_env();
+  EXPECT_EQ(log.summary(), "0:orders-0 0:orders-0 ");
+  EXPECT_EQ(in("orders-0"), "a b");
+}
+
 TEST_F(scenario_85, one_partition_that_refuses_decides_the_outcome) {
   make_orders(3);
   bind({"all", "all", "all"});

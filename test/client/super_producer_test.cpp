@@ -489,6 +489,7 @@ TEST_F(super_producers, wrong_arguments_are_refused) {
   refuses([](options_t &, producer_t &po) { po.stream = "s"; });
   refuses([](options_t &, producer_t &po) { po.struct_size = 0; });
   refuses([](options_t &, producer_t &po) { po.ids_given = 1; });
+  refuses([](options_t &, producer_t &po) { po.recovery = RSTREAM_RECOVERY_MANUAL; });
   refuses([](options_t &, producer_t &po) {
     po.on_confirm = [](rstream_producer *, const rstream_confirms *, void *) {};
   });
