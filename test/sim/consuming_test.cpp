@@ -1,0 +1,263 @@
+// Consumers by a clock that a test turns: when offsets are stored, how long a single
+// active consumer may think, and groups whose members come and go.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "api/env.h"
+#include "fake/script.h"
+#include "rstream/rstream.h"
+#include "sim/carrier.h"
+#include "sim/random.h"
+#include "sim/world.h"
+
+namespace rstream::sim {
+
+namespace {
+
+constexpr uint64_t second_us = 1000000;
+constexpr uint64_t most_events = 10000000;
+
+struct member {
+  rstream_consumer *c = nullptr;
+  bool open = false;
+  bool closed = false;
+  int reason = 0;
+  std::string updates;
+  rstream_update_reply reply = RSTREAM_UPDATE_DEFAULT;
+  std::vector<uint64_t> *seen = nullptr;
+};
+
+struct consuming : testing::Test {
+  simulation s;
+  carried_cluster brokers;
+  std::vector<rstream_env *> envs;
+  std::deque<std::string> names;
+  std::deque<host_source> sources;
+  std::deque<member> members;
+  std::vector<uint64_t> seen;         // offsets handed out, by whomever
+  std::vector<uint64_t> store_times;  // us, of StoreOffset
+  int envs_closed = 0;
+
+  fake::stream &invoices() { return *fake::stream_find(*brokers.cluster, "invoices"); }
+  fake::broker &node() { return fake::node(*brokers.cluster); }
+
+  void start(uint64_t seed) {
+    simulation_init(s, seed);
+    cluster_start(brokers, s, 1);
+    name_add(s, "cluster", "node0");
+    fake::stream_create(*brokers.cluster, "invoices");
+    fake::on_frame(node(), wire::key::store_offset,
+                   [this](fake::peer &, const fake::frame &) {
+                     store_times.push_back(s.now_us);
+                     return fake::verdict::pass;
+                   });
+  }
+  rstream_env *open_env() {
+    names.push_back("env" + std::to_string(names.size()));
+    sources.push_back({&s, names.back().c_str()});
+    rstream_env_options o;
+    rstream_env_options_init(&o);
+    o.host = "cluster";
+    o.user = this;
+    rstream_env *e = nullptr;
+    EXPECT_EQ(env_create_on(&e, source_of(sources.back()), &o), 0);
+    envs.push_back(e);
+    return e;
+  }
+  void finish() {
+    for (rstream_env *e : envs) {
+      auto on_closed = [](rstream_env *, void *user) {
+        static_cast<consuming *>(user)->envs_closed++;
+      };
+      ASSERT_EQ(rstream_env_close(e, on_closed, this), 0);
+    }
+    ASSERT_TRUE(run_until([&] { return envs_closed == static_cast<int>(envs.size()); }));
+    cluster_stop(brokers);
+    ASSERT_TRUE(simulation_run(s, most_events));
+    EXPECT_EQ(s.failure, "");
+    simulation_release(s);
+  }
+
+  // Turns the clock on, in small steps, until `done`; at most so many seconds.
+  bool run_until(const std::function<bool()> &done, uint64_t seconds = 120) {
+    uint64_t end = s.now_us + seconds * second_us;
+    while (!done() && s.now_us < end) run_for(5000);
+    return done();
+  }
+  void run_for(uint64_t us) {
+    simulation_call(
+        s, us, [](void *arg) { simulation_stop(*static_cast<simulation *>(arg)); }, &s);
+    s.stopped = false;
+    (void)simulation_run(s, most_events);
+    s.stopped = false;
+  }
+  void store(uint64_t count = 1) {
+    const uint8_t body[] = {'x'};
+    for (uint64_t i = 0; i < count; i++) fake::stream_append(invoices(), body);
+  }
+
+  rstream_consumer_options options_of(member &m) {
+    rstream_consumer_options o;
+    rstream_consumer_options_init(&o);
+    o.stream = "invoices";
+    o.name = "app";
+    o.offset_type = RSTREAM_OFFSET_FIRST;
+    o.user = &m;
+    o.on_message = [](rstream_consumer *, const rstream_message_view *v, void *user) {
+      static_cast<member *>(user)->seen->push_back(v->offset);
+    };
+    o.on_state = [](rstream_consumer *, const rstream_state *state, void *user) {
+      auto *self = static_cast<member *>(user);
+      self->open = state->state == RSTREAM_STATE_OPEN;
+      self->reason = state->reason;
+    };
+    o.on_update = [](rstream_consumer *, int active, void *user) {
+      auto *self = static_cast<member *>(user);
+      self->updates += active ? '+' : '-';
+      return self->reply;
+    };
+    return o;
+  }
+  member &new_member() {
+    member &m = members.emplace_back();
+    m.seen = &seen;
+    return m;
+  }
+  void close(member &m) {
+    m.open = false;
+    auto on_closed = [](rstream_consumer *, int, void *user) {
+      static_cast<member *>(user)->closed = true;
+    };
+    ASSERT_EQ(rstream_consumer_close(m.c, on_closed), 0);
+  }
+  size_t active_members() {
+    size_t n = 0;
+    for (const member &m : members)
+      n += m.open && rstream_consumer_activity(m.c) == RSTREAM_ACTIVITY_ACTIVE;
+    return n;
+  }
+};
+
+// Scenario 90: one message each second for a minute, stored every five seconds or ten
+// thousand messages.
+TEST_F(consuming, scenario_90_offsets_are_stored_every_five_seconds) {
+  start(90);
+  member &m = new_member();
+  rstream_consumer_options o = options_of(m);
+  ASSERT_EQ(rstream_consumer_open(&m.c, open_env(), &o), 0);
+  ASSERT_TRUE(run_until([&] { return m.open; }));
+  for (int i = 0; i < 60; i++) {
+    store();
+    run_for(second_us);
+  }
+  EXPECT_GE(store_times.size(), 9u);
+  EXPECT_LE(store_times.size(), 12u);
+  for (size_t i = 1; i < store_times.size(); i++) {
+    uint64_t between = store_times[i] - store_times[i - 1];
+    EXPECT_GE(between, 5 * second_us) << i;
+    // It begins anew with the next message.
+    EXPECT_LE(between, 6 * second_us + 100000) << i;
+  }
+  // Without messages there is nothing to store.
+  ASSERT_TRUE(run_until([&] { return invoices().offsets["app"] == 59; }));
+  size_t stores = store_times.size();
+  run_for(60 * second_us);
+  EXPECT_EQ(store_times.size(), stores);
+  // Many come before the interval is over.
+  uint64_t began = s.now_us;
+  store(10000);
+  ASSERT_TRUE(run_until([&] { return invoices().offsets["app"] == 10059; }));
+  EXPECT_LT(s.now_us - began, 5 * second_us);
+  EXPECT_EQ(store_times.size(), stores + 1);
+  finish();
+}
+
+// Scenario 81: an application that never answers, for as long as the options allow, and a
+// broker that does not tell the stored offset either: the answer still comes before the
+// broker's patience of sixty seconds is over.
+struct thinking : consuming, testing::WithParamInterface<uint32_t> {};
+TEST_P(thinking, scenario_81_an_update_is_answered_before_the_broker_gives_up) {
+  uint32_t timeout_ms = GetParam();
+  start(81);
+  store(3);
+  fake::on_frame(node(), wire::key::query_offset, [](fake::peer &, const fake::frame &) {
+    return fake::verdict::handled;
+  });
+  member &m = new_member();
+  m.reply = RSTREAM_UPDATE_LATER;
+  rstream_consumer_options o = options_of(m);
+  o.single_active = 1;
+  o.update_timeout_ms = timeout_ms;
+  ASSERT_EQ(rstream_consumer_open(&m.c, open_env(), &o), 0);
+  ASSERT_TRUE(run_until([&] { return m.updates == "+"; }));
+  uint64_t asked = s.now_us;
+  ASSERT_TRUE(run_until([&] { return seen.size() == 3; }));
+  uint64_t took = s.now_us - asked;
+  uint64_t expected = (timeout_ms ? timeout_ms : 20000) * 1000ull + 5 * second_us;
+  EXPECT_GE(took, expected);
+  EXPECT_LT(took, expected + second_us);
+  run_for(70 * second_us);
+  EXPECT_TRUE(m.open);
+  EXPECT_EQ(m.updates, "+");
+  finish();
+}
+
+// Scenario 82: twenty members come and go on a slow network.
+struct groups : consuming, testing::WithParamInterface<uint64_t> {};
+TEST_P(groups, scenario_82_one_of_many_members_is_active) {
+  uint64_t seed = GetParam();
+  start(seed);
+  s.sky.latency_us_max = 50000;
+  random chance = random_of(seed, 82);
+  for (int i = 0; i < 3; i++) open_env();
+  std::vector<member *> group;
+  uint64_t stored = 0;
+  for (int step = 0; step < 60; step++) {
+    SCOPED_TRACE(step);
+    bool joins = random_below(chance, 20) >= group.size();
+    if (joins) {
+      member &m = new_member();
+      rstream_consumer_options o = options_of(m);
+      o.single_active = 1;
+      ASSERT_EQ(rstream_consumer_open(&m.c, envs[random_below(chance, envs.size())], &o),
+                0);
+      group.push_back(&m);
+    } else {
+      // Open or not, active or not; now and then several at once.
+      size_t leaving = random_between(chance, 1, group.size());
+      if (!random_chance(chance, 100)) leaving = 1;
+      for (size_t i = 0; i < leaving; i++) {
+        size_t index = random_below(chance, group.size());
+        close(*group[index]);
+        group.erase(group.begin() + static_cast<ptrdiff_t>(index));
+      }
+    }
+    uint64_t n = random_below(chance, 5);
+    store(n);
+    stored += n;
+    run_for(random_below(chance, 200000));
+    ASSERT_LE(active_members(), 1u);
+    if (random_chance(chance, 500)) continue;  // on top of each other
+    ASSERT_TRUE(run_until([&] { return group.empty() || active_members() == 1; }, 30));
+  }
+  if (group.empty()) {
+    member &m = new_member();
+    rstream_consumer_options o = options_of(m);
+    o.single_active = 1;
+    ASSERT_EQ(rstream_consumer_open(&m.c, envs[0], &o), 0);
+  }
+  ASSERT_TRUE(run_until([&] { return seen.size() >= stored; })) << seen.size();
+  ASSERT_EQ(seen.size(), stored);
+  EXPECT_GT(stored, 50u);
+  EXPECT_GT(members.size(), 20u);
+  for (uint64_t i = 0; i < stored; i++) ASSERT_EQ(seen[i], i);
+  finish();
+}
+
+INSTANTIATE_TEST_SUITE_P(ms, thinking, testing::Values(0u, 50000u));
+INSTANTIATE_TEST_SUITE_P(seed, groups, testing::Range<uint64_t>(1, 21));
+
+}  // namespace
+
+}  // namespace rstream::sim
