@@ -62,6 +62,12 @@ plain: ## the tests that need no broker, in a build that has neither TLS nor any
 no_libraries = -DRSTREAM_WITH_SNAPPY=OFF -DRSTREAM_WITH_LZ4=OFF -DRSTREAM_WITH_ZSTD=OFF \
   -DRSTREAM_WITH_DEFLATE=OFF -DRSTREAM_WITH_TLS=OFF
 
+load-balancer: ## three real nodes behind HAProxy, reached through it alone
+	@test/tools/deps build test balancer
+	@$(broker_ready)
+	$(call build,$(BUILD),,integration_tests)
+	test/broker/with-broker --nodes 3 -- $(BUILD)/integration_tests --gtest_filter='scenario_65*'
+
 mbedtls3: ## the tests of TLS with mbedTLS 3.x, built with Debian 13's packages
 	@test/tools/deps test
 	@$(broker_ready)
@@ -168,5 +174,5 @@ clean: ## removes what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all deps demo check interop unit plain mbedtls3 sim integration fuzz fuzz-record asan tsan lint format \
+.PHONY: all deps demo check interop unit plain load-balancer mbedtls3 sim integration fuzz fuzz-record asan tsan lint format \
   bench bench-instructions abi-update install docs broker-up broker-down clean help
