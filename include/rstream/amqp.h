@@ -65,6 +65,10 @@ typedef enum rstream_amqp_type {
  * are RSTREAM_ECODEC when reading. */
 #define RSTREAM_AMQP_MAX_DEPTH 32
 
+/* What describes a DESCRIBED value, in its encoded form, may have so many bytes less one
+ * for each value inside the other. Longer ones are refused likewise. */
+#define RSTREAM_AMQP_MAX_DESCRIPTOR_BYTES 65534
+
 /* An array whose elements are null, or true, 0 or [] in the short form, costs no bytes
  * per element. One of more elements than this is refused likewise, since it could keep a
  * reader busy for hours. */

@@ -121,6 +121,15 @@ bool is_compound(const value &v) {
   return v.type >= RSTREAM_AMQP_LIST && v.type <= RSTREAM_AMQP_DESCRIBED;
 }
 
+// What stands before the bytes of a value whose items were checked.
+size_t constructor_bytes(const value &v) {
+  if (v.encoded) return v.constructor_size;
+  if (v.type != RSTREAM_AMQP_DESCRIBED) return 1;
+  wire::writer w = wire::counting_writer();
+  amqp_put_value(w, v.as.items[0]);
+  return 1 + w.written + constructor_bytes(v.as.items[1]);
+}
+
 const char *check_compound(const value &v, uint32_t depth) {
   if (depth >= RSTREAM_AMQP_MAX_DEPTH) return too_deep;
   if (v.type == RSTREAM_AMQP_MAP && v.size % 2 != 0) return "a map's items are pairs";
@@ -128,7 +137,9 @@ const char *check_compound(const value &v, uint32_t depth) {
     return "a described value has two items";
   }
   if (const char *why = check_items(v.as.items, v.size, depth + 1)) return why;
-  return v.type == RSTREAM_AMQP_ARRAY ? check_elements(v) : nullptr;
+  if (v.type == RSTREAM_AMQP_ARRAY) return check_elements(v);
+  // The largest that can be read again.
+  return constructor_bytes(v) > UINT16_MAX ? "a descriptor is too large" : nullptr;
 }
 
 // ---- where they stand
