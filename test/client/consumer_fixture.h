@@ -34,6 +34,29 @@ struct consumer_test : client_test {
   bool wait_for_credits(int n) {
     return run_until([&] { return credits() >= n; });
   }
+  bool wait_for(wire::key k, size_t n) {
+    return run_until([&] { return link->of(k).size() >= n; });
+  }
+  // Offsets of Subscribe, "none" for other types.
+  std::string subscribed() const {
+    std::string text;
+    for (auto &f : link->of(wire::key::subscribe)) {
+      auto request = decoded<wire::subscribe>(f);
+      text += request.spec.type == 4 ? std::to_string(request.spec.value) + ' ' : "none ";
+    }
+    return text;
+  }
+  // What was stored, in order.
+  std::string stored() const {
+    std::string text;
+    for (auto &f : link->of(wire::key::store_offset))
+      text += std::to_string(decoded<wire::store_offset>(f).offset) + ' ';
+    return text;
+  }
+  void close_consumer() {
+    ASSERT_EQ(rstream_consumer_close(handle, consumer_log::on_closed), 0);
+    ASSERT_TRUE(run_until([&] { return log.closed > 0; }));
+  }
   rstream_consumer_stats consumer_stats() const {
     rstream_consumer_stats s;
     s.struct_size = sizeof s;

@@ -70,29 +70,6 @@ struct streaming : consumer_test {
     return b;
   }
   void send_messages(int count) { send_to(entries_at + 7 * static_cast<size_t>(count)); }
-  // Offsets of Subscribe, "none" for other types.
-  std::string subscribed() const {
-    std::string text;
-    for (auto &f : link->of(key::subscribe)) {
-      auto request = decoded<wire::subscribe>(f);
-      text += request.spec.type == 4 ? std::to_string(request.spec.value) + ' ' : "none ";
-    }
-    return text;
-  }
-  bool wait_for(key k, size_t n) {
-    return run_until([&] { return link->of(k).size() >= n; });
-  }
-  void close_consumer() {
-    ASSERT_EQ(rstream_consumer_close(handle, consumer_log::on_closed), 0);
-    ASSERT_TRUE(run_until([&] { return log.closed > 0; }));
-  }
-  // What was stored, in order.
-  std::string stored() const {
-    std::string text;
-    for (auto &f : link->of(key::store_offset))
-      text += std::to_string(decoded<wire::store_offset>(f).offset) + ' ';
-    return text;
-  }
 };
 
 // Pauses the consumer in the callback of a message, or closes it.
