@@ -102,4 +102,21 @@ std::string connections_named(const std::string &name) {
          name + " \">>) =/= nomatch]";
 }
 
+std::string ids_on_connections(const std::string &name, role which) {
+  bool publishing = which == role::producers;
+  std::string id = publishing ? "publisher_id" : "subscription_id";
+  return "P <- " + connections_named(name) +
+         ", [_ | _] = All <- [catch rabbit_stream_reader:" +
+         (publishing ? "publishers" : "consumers") + "_info(P, [" + id + "])], [{" + id +
+         ", I}] <- All";
+}
+
+int kill_connections(const std::string &name, role which) {
+  std::string killed = broker_eval("length([exit(P, kill) || P <- lists:usort([P || " +
+                                   ids_on_connections(name, which) + "])]).");
+  int count = -1;
+  if (sscanf(killed.c_str(), "{ok, %d}", &count) != 1) ADD_FAILURE() << killed;
+  return count;
+}
+
 }  // namespace rstream::test

@@ -28,6 +28,15 @@ std::string broker_log();
 // connection is for follows the name.
 std::string connections_named(const std::string &name);
 
+// Erlang: generators that leave in I each publisher, or consumer, id on those
+// connections; P is the connection's process. One that has just ended is left out.
+enum class role { producers, consumers };
+std::string ids_on_connections(const std::string &name, role which);
+
+// Kills those of these connections that have a publisher, or a consumer; how many these
+// were.
+int kill_connections(const std::string &name, role which);
+
 // The broker does not run while one of these lives.
 struct broker_stopped {
   broker_stopped();

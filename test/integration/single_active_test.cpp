@@ -75,9 +75,7 @@ struct single_active : consuming {
     std::string asked = broker_eval(
         "length([P ! {sac, #{subscription_id => I, stream => <<\"" + stream +
         "\">>, consumer_name => <<\"group\">>, active => " + (active ? "true" : "false") +
-        "}} || P <- " + connections_named(name) +
-        ", [{subscription_id, I}] <- rabbit_stream_reader:consumers_info(P, "
-        "[subscription_id])]).");
+        "}} || " + ids_on_connections(name, role::consumers) + "]).");
     ASSERT_EQ(asked, "{ok, 1}");
   }
 };
@@ -144,8 +142,7 @@ TEST_F(single_active, the_next_one_begins_after_what_a_lost_one_had_stored) {
   // It may be asked before the other one's connection is seen to be gone.
   b.on_update = [](bool) { return RSTREAM_UPDATE_DEFAULT; };
   join(b, elsewhere, nullptr);
-  broker_eval("length([exit(P, kill) || P <- " + connections_named(name) +
-              ", rabbit_stream_reader:consumers_info(P, [subscription_id]) =/= []]).");
+  EXPECT_EQ(kill_connections(name, role::consumers), 1);
   ASSERT_TRUE(run_until([&] { return a.ended > 0; }));
   EXPECT_EQ(activity(a), RSTREAM_ACTIVITY_NONE);
   ASSERT_TRUE(wait_for(b, 6));
