@@ -19,6 +19,12 @@ constexpr uint32_t ids_per_connection = 256;
 // How long a connection that nobody uses is kept for the next one to come.
 constexpr uint32_t idle_connection_ms = 5000;
 
+// How long the broker's answer to DeletePublisher or Unsubscribe is waited for.
+constexpr uint32_t leave_timeout_ms = 1000;
+
+// What could not be sent for want of memory is tried again after so long.
+constexpr uint32_t memory_retry_ms = 10;
+
 struct shared_conn;
 
 // The part of a producer or consumer that lives on a connection.

@@ -15,9 +15,6 @@ constexpr const char *phase_names[] = {"recovering", "looking up",  "connecting"
                                        "starting",   "subscribing", "open",
                                        "ended",      "leaving",     "closed"};
 
-// How long the broker's answer to Unsubscribe is waited for.
-constexpr uint32_t leave_timeout_ms = 1000;
-
 void finish(consumer *c);
 void recover(consumer *c, int status, const char *text);
 
@@ -35,15 +32,15 @@ void set_phase(consumer *c, consumer_phase phase) {
   c->phase = phase;
 }
 
-void tell_state(consumer *c, rstream_handle_state state, int reason, const char *text,
-                uint32_t retry_ms = 0) {
+void tell_state(consumer *c, rstream_state event, const char *text) {
   if (!c->options.on_state || c->closing) return;
-  rstream_state event{sizeof event, state, reason, text, c->stream, 0, 0};
-  if (state == RSTREAM_STATE_RECOVERING) {
-    event.attempt = c->recovery.attempt;
-    event.retry_ms = retry_ms;
-  }
+  event.text = text;
+  event.stream = c->stream;
   c->options.on_state(c, &event, c->options.user);
+}
+
+void tell_state(consumer *c, rstream_handle_state state, int reason, const char *text) {
+  tell_state(c, rstream_state{sizeof(rstream_state), state, reason, "", "", 0, 0}, text);
 }
 
 // ---- opening
@@ -134,13 +131,7 @@ void recover(consumer *c, int status, const char *text) {
   set_phase(c, consumer_phase::recovering);
   lookup_cancel(c->lookup);
   forget_subscription(c);
-  if (c->options.recovery == RSTREAM_RECOVERY_MANUAL) {
-    recovery_cancel(c->recovery);
-    tell_state(c, RSTREAM_STATE_DISCONNECTED, status, text);
-  } else {
-    uint32_t pause_ms = recovery_again(c->recovery);
-    tell_state(c, RSTREAM_STATE_RECOVERING, status, text, pause_ms);
-  }
+  tell_state(c, recovery_begin(c->recovery, c->options.recovery, status), text);
 }
 
 void on_recovery_due(recovery *r) {
@@ -356,9 +347,7 @@ rstream_handle_state consumer_state(const consumer *c) {
   if (c->closing) return RSTREAM_STATE_DRAINING;
   if (c->phase >= consumer_phase::ended) return RSTREAM_STATE_CLOSED;
   if (c->phase == consumer_phase::open) return RSTREAM_STATE_OPEN;
-  if (c->phase == consumer_phase::recovering && c->recovery.at == recovery_step::idle)
-    return RSTREAM_STATE_DISCONNECTED;
-  return c->was_open ? RSTREAM_STATE_RECOVERING : RSTREAM_STATE_OPENING;
+  return recovery_state(c->recovery, c->phase == consumer_phase::recovering, c->was_open);
 }
 
 int consumer_reconnect(consumer *c) {

@@ -9,7 +9,6 @@ namespace rstream {
 
 namespace {
 
-constexpr uint32_t memory_retry_ms = 10;
 constexpr uint32_t most_credit = 32767;  // the protocol's number is signed
 // Small chunks say little about how large the next ones may be.
 constexpr uint64_t least_expected_chunk = 64u << 10;

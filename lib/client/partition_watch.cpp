@@ -7,8 +7,6 @@ namespace rstream {
 
 namespace {
 
-constexpr uint32_t retry_base_ms = 100;
-constexpr uint32_t retry_spread_ms = 100;
 // Partitions that come and go do so together: one look serves for all.
 constexpr uint32_t hurry_ms = 1000;
 
@@ -40,7 +38,7 @@ void failed(partition_watch &w, int status, const char *text) {
              w.super_stream, text);
     return plan_next(w);
   }
-  uint64_t delay_ms = retry_base_ms + net_random(*w.env->world) % retry_spread_ms;
+  uint64_t delay_ms = lookup_pause_ms(*w.env->world);
   bool again = w.answers == 0 && rstream_error_is_retriable(status) &&
                now_ms + delay_ms < w.give_up_ms;
   if (again) return plan(w, delay_ms);

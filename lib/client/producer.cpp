@@ -15,9 +15,6 @@ constexpr const char *phase_names[] = {"recovering", "looking up", "connecting",
                                        "declaring",  "sequence",   "open",
                                        "ended",      "leaving",    "closed"};
 
-// How long the broker's answer to DeletePublisher is waited for.
-constexpr uint32_t leave_timeout_ms = 1000;
-
 void find_node(producer *p, int status, const char *text);
 void recover(producer *p, int status, const char *text);
 void retreat(producer *p, int status, const char *text);
@@ -38,15 +35,15 @@ void set_phase(producer *p, producer_phase phase) {
   p->phase = phase;
 }
 
-void tell_state(producer *p, rstream_handle_state state, int reason, const char *text,
-                uint32_t retry_ms = 0) {
+void tell_state(producer *p, rstream_state event, const char *text) {
   if (!p->options.on_state || p->closing) return;
-  rstream_state event{sizeof event, state, reason, text, p->stream, 0, 0};
-  if (state == RSTREAM_STATE_RECOVERING) {
-    event.attempt = p->recovery.attempt;
-    event.retry_ms = retry_ms;
-  }
+  event.text = text;
+  event.stream = p->stream;
   p->options.on_state(p, &event, p->options.user);
+}
+
+void tell_state(producer *p, rstream_handle_state state, int reason, const char *text) {
+  tell_state(p, rstream_state{sizeof(rstream_state), state, reason, "", "", 0, 0}, text);
 }
 
 void queue_task(producer *p) {
@@ -171,17 +168,10 @@ void recover(producer *p, int status, const char *text) {
            rstream_error_text(status), text);
   set_phase(p, producer_phase::recovering);
   lookup_cancel(p->lookup);
-  bool automatic = p->options.recovery == RSTREAM_RECOVERY_AUTOMATIC;
-  uint32_t pause_ms = 0;
-  if (automatic) {
-    pause_ms = recovery_again(p->recovery);
-  } else {
-    recovery_cancel(p->recovery);
-  }
+  rstream_state event = recovery_begin(p->recovery, p->options.recovery, status);
   if (p->options.unconfirmed == RSTREAM_UNCONFIRMED_FAIL) producer_fail_sent(p, status);
   producer_rewind(p);
-  tell_state(p, automatic ? RSTREAM_STATE_RECOVERING : RSTREAM_STATE_DISCONNECTED, status,
-             text, pause_ms);
+  tell_state(p, event, text);
   producer_outcomes_told(p);
 }
 
@@ -423,9 +413,7 @@ rstream_handle_state producer_state(const producer *p) {
   }
   if (p->closing) return RSTREAM_STATE_DRAINING;
   if (p->phase == producer_phase::open) return RSTREAM_STATE_OPEN;
-  if (p->phase == producer_phase::recovering && p->recovery.at == recovery_step::idle)
-    return RSTREAM_STATE_DISCONNECTED;
-  return p->was_open ? RSTREAM_STATE_RECOVERING : RSTREAM_STATE_OPENING;
+  return recovery_state(p->recovery, p->phase == producer_phase::recovering, p->was_open);
 }
 
 int producer_reconnect(producer *p) {

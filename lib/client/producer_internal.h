@@ -7,9 +7,6 @@
 
 namespace rstream {
 
-// How long to wait for memory before the next attempt.
-constexpr uint32_t memory_retry_ms = 10;
-
 // ---- producer_frame.cpp: the frame being filled, sealed frames, their way out
 
 // Sizes once the connection is known, or before, from what the options allow.

@@ -95,4 +95,24 @@ void recovery_cancel(recovery &r) {
   wake_next(r.env);
 }
 
+rstream_state recovery_begin(recovery &r, rstream_recovery mode, int reason) {
+  rstream_state event{};
+  event.struct_size = sizeof event;
+  event.reason = reason;
+  if (mode == RSTREAM_RECOVERY_MANUAL) {
+    recovery_cancel(r);
+    event.state = RSTREAM_STATE_DISCONNECTED;
+  } else {
+    event.state = RSTREAM_STATE_RECOVERING;
+    event.retry_ms = recovery_again(r);
+    event.attempt = r.attempt;
+  }
+  return event;
+}
+
+rstream_handle_state recovery_state(const recovery &r, bool recovering, bool was_open) {
+  if (recovering && r.at == recovery_step::idle) return RSTREAM_STATE_DISCONNECTED;
+  return was_open ? RSTREAM_STATE_RECOVERING : RSTREAM_STATE_OPENING;
+}
+
 }  // namespace rstream

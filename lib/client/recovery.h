@@ -4,6 +4,7 @@
 // each attempt in vain, and not too many at a time.
 
 #include "net/net.h"
+#include "rstream/state.h"
 #include "util/list.h"
 
 struct rstream_env;
@@ -57,5 +58,12 @@ void recovery_succeeded(recovery &r);
 inline void recovery_works(recovery &r) { r.attempt = 0; }
 // No attempt any more.
 void recovery_cancel(recovery &r);
+
+// The connection is gone: begins the pause before the next attempt, or, when attempts are
+// the application's to ask for, none. What the application is told of it; stream and text
+// are the caller's to add.
+rstream_state recovery_begin(recovery &r, rstream_recovery mode, int reason);
+// The state of a handle that is neither open nor closed.
+rstream_handle_state recovery_state(const recovery &r, bool recovering, bool was_open);
 
 }  // namespace rstream

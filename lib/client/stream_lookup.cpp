@@ -8,11 +8,6 @@ namespace rstream {
 
 namespace {
 
-// Elections and new streams take some hundred milliseconds. The spread keeps many handles
-// from asking in step.
-constexpr uint32_t retry_base_ms = 100;
-constexpr uint32_t retry_spread_ms = 100;
-
 bool find_broker(const wire::metadata_response &response, uint16_t reference,
                  wire::broker_ref &found) {
   wire::seq_iter<wire::broker_ref> it(response.brokers);
@@ -187,7 +182,7 @@ int lookup_start_once(stream_lookup &l) {
 
 bool lookup_again(stream_lookup &l, int status) {
   if (!recovery_may_help(status)) return false;
-  uint64_t delay = retry_base_ms + net_random(*l.env->world) % retry_spread_ms;
+  uint64_t delay = lookup_pause_ms(*l.env->world);
   if (net_now_ms(*l.env->world) + delay >= l.give_up_ms) return false;
   net_timer_start(*l.env->world, l.retry_timer, delay);
   return true;

@@ -35,6 +35,11 @@ struct stream_lookup {
   void (*on_done)(stream_lookup *lookup, int status, const char *text) = nullptr;
 };
 
+// How long to wait before what has no answer yet is asked for again: elections and new
+// streams take some hundred milliseconds. The spread keeps many handles from asking in
+// step.
+inline uint64_t lookup_pause_ms(net &world) { return 100 + net_random(world) % 100; }
+
 // Errors: RSTREAM_ENOMEM, or a code of libuv; on_done won't come then.
 [[nodiscard]] int lookup_start(stream_lookup &lookup);
 // The same, but asks only once: whoever calls it waits between attempts himself.
