@@ -99,7 +99,10 @@ void on_stored_offset(conn_request *request, int status, wire::bytes body) {
 
 void ask_stored_offset(consumer *c) {
   c->update.at = step::query;
-  net_timer_start(*c->env->world, c->update.deadline, query_timeout_ms);
+  net_timer_stop(*c->env->world, c->update.deadline);
+  // Nobody else is waiting: better late than somewhere else.
+  if (c->update.by_broker)
+    net_timer_start(*c->env->world, c->update.deadline, query_timeout_ms);
   c->update.request.on_response = on_stored_offset;
   wire::query_offset request{.reference = c->name, .stream = c->stream};
   int rc = conn_request_send(member_conn(c->member), c->update.request,

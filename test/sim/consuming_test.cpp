@@ -92,6 +92,12 @@ struct consuming : testing::Test {
     (void)simulation_run(s, most_events);
     s.stopped = false;
   }
+  // Returns the number of the hook.
+  uint64_t leave_queries_unanswered() {
+    return fake::on_frame(
+        node(), wire::key::query_offset,
+        [](fake::peer &, const fake::frame &) { return fake::verdict::handled; });
+  }
   void store(uint64_t count = 1) {
     const uint8_t body[] = {'x'};
     for (uint64_t i = 0; i < count; i++) fake::stream_append(invoices(), body);
@@ -173,33 +179,60 @@ TEST_F(consuming, scenario_90_offsets_are_stored_every_five_seconds) {
   finish();
 }
 
-// Scenario 81: an application that never answers, for as long as the options allow, and a
-// broker that does not tell the stored offset either: the answer still comes before the
-// broker's patience of sixty seconds is over.
-struct thinking : consuming, testing::WithParamInterface<uint32_t> {};
+// Scenario 81: an application that never answers, for as long as the options allow, or
+// leaves it to the library, and a broker that does not tell the stored offset either: the
+// answer still comes before the broker's patience of sixty seconds is over.
+struct thinking_case {
+  const char *name;
+  rstream_update_reply reply;
+  uint32_t timeout_ms;
+  uint64_t expected_us;
+};
+constexpr thinking_case thinking_cases[] = {
+    {"never_answered", RSTREAM_UPDATE_LATER, 0, 25 * second_us},
+    {"never_answered_for_50_s", RSTREAM_UPDATE_LATER, 50000, 55 * second_us},
+    {"by_default", RSTREAM_UPDATE_DEFAULT, 0, 5 * second_us},
+};
+struct thinking : consuming, testing::WithParamInterface<thinking_case> {};
 TEST_P(thinking, scenario_81_an_update_is_answered_before_the_broker_gives_up) {
-  uint32_t timeout_ms = GetParam();
+  const thinking_case &given = GetParam();
   start(81);
   store(3);
-  fake::on_frame(node(), wire::key::query_offset, [](fake::peer &, const fake::frame &) {
-    return fake::verdict::handled;
-  });
+  leave_queries_unanswered();
   member &m = new_member();
-  m.reply = RSTREAM_UPDATE_LATER;
+  m.reply = given.reply;
   rstream_consumer_options o = options_of(m);
   o.single_active = 1;
-  o.update_timeout_ms = timeout_ms;
+  o.update_timeout_ms = given.timeout_ms;
   ASSERT_EQ(rstream_consumer_open(&m.c, open_env(), &o), 0);
   ASSERT_TRUE(run_until([&] { return m.updates == "+"; }));
   uint64_t asked = s.now_us;
   ASSERT_TRUE(run_until([&] { return seen.size() == 3; }));
   uint64_t took = s.now_us - asked;
-  uint64_t expected = (timeout_ms ? timeout_ms : 20000) * 1000ull + 5 * second_us;
-  EXPECT_GE(took, expected);
-  EXPECT_LT(took, expected + second_us);
+  EXPECT_GE(took, given.expected_us);
+  EXPECT_LT(took, given.expected_us + second_us);
   run_for(70 * second_us);
   EXPECT_TRUE(m.open);
   EXPECT_EQ(m.updates, "+");
+  finish();
+}
+
+// Nobody else waits for a consumer that opens: it does not begin without knowing where.
+TEST_F(consuming,
+       a_consumer_that_is_not_told_the_stored_offset_does_not_begin_elsewhere) {
+  start(81);
+  store(3);
+  invoices().offsets["app"] = 0;
+  uint64_t hook = leave_queries_unanswered();
+  member &m = new_member();
+  rstream_consumer_options o = options_of(m);
+  o.retry_opening = 1;
+  ASSERT_EQ(rstream_consumer_open(&m.c, open_env(), &o), 0);
+  run_for(10 * second_us);
+  EXPECT_FALSE(m.open);
+  fake::hook_remove(node(), hook);
+  ASSERT_TRUE(run_until([&] { return seen.size() >= 2; }));
+  EXPECT_EQ(seen, std::vector<uint64_t>({1, 2}));
   finish();
 }
 
@@ -255,7 +288,8 @@ TEST_P(groups, scenario_82_one_of_many_members_is_active) {
   finish();
 }
 
-INSTANTIATE_TEST_SUITE_P(ms, thinking, testing::Values(0u, 50000u));
+INSTANTIATE_TEST_SUITE_P(reply, thinking, testing::ValuesIn(thinking_cases),
+                         [](const auto &each) { return each.param.name; });
 INSTANTIATE_TEST_SUITE_P(seed, groups, testing::Range<uint64_t>(1, 21));
 
 }  // namespace
