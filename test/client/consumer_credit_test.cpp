@@ -121,18 +121,17 @@ TEST_F(consumer_credit, no_more_is_asked_for_than_there_is_room_for) {
   release_first();
   settle();
   EXPECT_EQ(credits(), 7) << "7 are on their way";
-  keep_large(101);
-  keep_large(102);
+  for (uint64_t offset = 101; offset < 104; offset++) keep_large(offset);
   settle();
-  EXPECT_EQ(credits(), 7) << "2 are held, 5 on their way";
-  release_first();
-  release_first();
+  EXPECT_EQ(credits(), 7) << "3 are held, 4 on their way";
+  release_kept();
   settle();
-  EXPECT_EQ(credits(), 7) << "5 are on their way";
-  keep_large(103);
-  release_first();
+  EXPECT_EQ(credits(), 8) << "4 are on their way";
+  deliver_at(104, {"small"});
+  ASSERT_TRUE(run_until([&] { return log.chunks == 5; }));
+  release_kept();
   settle();
-  EXPECT_EQ(credits(), 8) << "4 were";
+  EXPECT_EQ(credits(), 9) << "as large as the largest, not as the last";
   EXPECT_EQ(consumer_stats().bytes_held, 0u);
 }
 

@@ -94,6 +94,7 @@ TEST_F(consumer_turns, scenario_80_nothing_is_handed_out_until_stopping_is_answe
   ASSERT_TRUE(wait_for_answers());
   deliver_at(102, {"c"});
   ASSERT_TRUE(wait_for_dropped(2));
+  EXPECT_TRUE(wait_for_credits(3)) << "what is dropped gives its credit back";
   EXPECT_EQ(log.messages, "100=a");
   EXPECT_EQ(stored(), "100 ");
 }
