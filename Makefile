@@ -94,6 +94,14 @@ chaos: ## kills the node that leads a stream while messages are published and ve
 	$(call build,$(BUILD),,rstream-perf)
 	test/broker/with-broker $(if $(NODES),--nodes $(NODES)) -- test/chaos/kill $(BUILD) $(or $(KILLS),10)
 
+soak: ## eight threads publish while connections are killed; memory is watched: [MINUTES=10] [SANITIZE=thread]
+	@test/tools/deps build test
+	@$(broker_ready)
+	$(call build,$(soak_build),$(if $(SANITIZE),$(sanitized) -DRSTREAM_SANITIZE=thread),soak)
+	test/broker/with-broker -- $(if $(SANITIZE),setarch -R) $(soak_build)/soak $(or $(MINUTES),10)
+
+soak_build = $(if $(SANITIZE),$(BUILD)-tsan,$(BUILD))
+
 fuzz: ## every fuzz target for so many seconds: [TIME=60] [TARGET=connection]; findings end up in build-fuzz/
 	@test/tools/deps build fuzz
 	$(call build,$(BUILD)-fuzz,$(fuzzed))
@@ -174,5 +182,5 @@ clean: ## removes what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all deps demo check interop unit plain load-balancer mbedtls3 sim integration fuzz fuzz-record asan tsan lint format \
+.PHONY: all deps demo check interop unit plain load-balancer mbedtls3 sim integration soak fuzz fuzz-record asan tsan lint format \
   bench bench-instructions abi-update install docs broker-up broker-down clean help
