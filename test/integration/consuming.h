@@ -7,27 +7,12 @@
 namespace rstream::test {
 
 struct consuming : broker_test {
-  value_reply query(const char *reference) {
-    return ask<value_reply>([&](auto *r) {
-      return rstream_query_offset(env, reference, stream.c_str(), value_reply::on, r);
-    });
-  }
   int store(const char *reference, uint64_t offset) {
     return ask<result_reply>([&](auto *r) {
              return rstream_store_offset(env, reference, stream.c_str(), offset,
                                          result_reply::on, r);
            })
         .status;
-  }
-  // A store is never answered, and takes its way through the stream.
-  void wait_stored(const char *reference, uint64_t offset) {
-    value_reply reply;
-    uint64_t deadline = uv_hrtime() + 30000000000u;
-    while (uv_hrtime() < deadline) {
-      reply = query(reference);
-      if (reply.status == 0 && reply.value == offset) return;
-    }
-    FAIL() << reply.status << ", " << reply.value << " instead of " << offset;
   }
 
   // So many messages in chunks of their own, with the next numbers. Their offsets may be

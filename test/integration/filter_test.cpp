@@ -140,6 +140,24 @@ TEST_F(filter, scenario_87_stored_offsets_cover_what_was_filtered_out) {
   EXPECT_EQ(read(c, {{"emea"}, false, is_emea, "app"}), "emea:7");
 }
 
+// The broker sends it, as without filter values.
+TEST_F(filter, scenario_87_a_chunk_of_which_the_callback_wants_nothing_is_finished_too) {
+  publish_values({"emea"});
+  publish_values({"apac", "apac"});
+  consumer_probe c;
+  ASSERT_EQ(c.open(env, stream, consumer_probe::by_message,
+                   [](rstream_consumer_options &o) {
+                     named("app")(o);
+                     o.on_filter = is_emea;
+                     o.store_every_messages = UINT32_MAX;
+                   }),
+            0);
+  ASSERT_TRUE(run_until([&] { return c.stats().finished_offset == 3; }));
+  EXPECT_EQ(c.messages, 1u);
+  close(c);
+  wait_stored("app", 2);
+}
+
 // The last chunk that matches is not the last one that was committed.
 TEST_F(filter, messages_behind_count_chunks_that_the_broker_leaves_out) {
   publish_values({"emea"});

@@ -176,6 +176,22 @@ void broker_test::publish(const std::string &s, uint64_t count, uint64_t first) 
   ASSERT_EQ(p.close_status, 0);
 }
 
+value_reply broker_test::query(const char *reference) {
+  return ask<value_reply>([&](auto *r) {
+    return rstream_query_offset(env, reference, stream.c_str(), value_reply::on, r);
+  });
+}
+
+void broker_test::wait_stored(const char *reference, uint64_t offset) {
+  value_reply reply;
+  uint64_t deadline = uv_hrtime() + 30000000000u;
+  while (uv_hrtime() < deadline) {
+    reply = query(reference);
+    if (reply.status == 0 && reply.value == offset) return;
+  }
+  FAIL() << reply.status << ", " << reply.value << " instead of " << offset;
+}
+
 rstream_env_stats broker_test::stats(const rstream_env *e) const {
   rstream_env_stats s{};
   s.struct_size = sizeof s;

@@ -74,6 +74,11 @@ struct broker_test : testing::Test {
   // closes it.
   void publish(const std::string &stream, uint64_t count, uint64_t first = 0);
 
+  // The offset stored under a name on the test's stream.
+  value_reply query(const char *reference);
+  // A store is never answered, and takes its way through the stream.
+  void wait_stored(const char *reference, uint64_t offset);
+
   rstream_env_stats stats(const rstream_env *e = nullptr) const;
 };
 

@@ -209,7 +209,6 @@ TEST_F(tracking, in_a_store_of_the_applications_own) {
   static std::vector<uint64_t> kept;
   kept.clear();
   auto own_store = [](rstream_consumer_options &o) {
-    o.name = nullptr;
     o.store_every_messages = 4;
     o.store_interval_ms = never;
     o.on_store_offset = [](rstream_consumer *, uint64_t offset, void *) {
@@ -241,7 +240,10 @@ TEST_F(tracking, in_a_store_of_the_applications_own) {
   publish_singly(3);
   consumer_probe c;
   begin(c);
-  open(c, own_store);
+  open(c, [&](auto &o) {
+    own_store(o);
+    o.name = nullptr;  // it needs none
+  });
   ASSERT_TRUE(wait_for(c, 8));
   EXPECT_EQ(c.numbers, numbers(6, 8));
   EXPECT_EQ(c.updates, "+");
