@@ -81,18 +81,45 @@ uint64_t send_bare(const publisher &p, uint64_t sent, uint64_t stop, int &rc) {
 }
 
 uint64_t send_super(publisher &p, uint64_t sent, uint64_t stop, int &rc) {
-  super_publisher &super = *p.super;
-  const bool noted = p.load->stamp_step == 1;
+  rstream_super_producer *producer = p.super->producer;
+  const uint8_t *body = p.body;
   const size_t size = p.load->opt->size;
-  uint64_t id = 0;
+  super_keys keys = p.super->keys;
+  int result = 0;
   for (; sent < stop; sent++) {
-    routing_key key = super_next_key(super);
+    const routing_key &key = super_next_key(keys);
+    result = rstream_super_producer_send_bytes(producer, body, size, key.text, key.size,
+                                               nullptr);
+    if (result != 0) break;
+  }
+  p.super->keys.next = keys.next;
+  rc = result;
+  return sent;
+}
+
+// The same where it must be known which message each was.
+uint64_t send_super_noted(publisher &p, uint64_t sent, uint64_t stop, int &rc) {
+  super_publisher &super = *p.super;
+  const size_t size = p.load->opt->size;
+  for (; sent < stop; sent++) {
+    const routing_key &key = super_next_key(super.keys);
+    uint64_t id = 0;
     rc = rstream_super_producer_send_bytes(super.producer, p.body, size, key.text,
-                                           key.size, noted ? &id : nullptr);
+                                           key.size, &id);
     if (rc != 0) break;
-    if (noted) super_note_id(super, id, sent);
+    super_note_id(super, id, sent);
   }
   return sent;
+}
+
+uint64_t send_some(publisher &p, uint64_t sent, uint64_t stop, int &rc) {
+  const publish_load &load = *p.load;
+  if (p.super != nullptr) {
+    return load.stamp_step == 1 ? send_super_noted(p, sent, stop, rc)
+                                : send_super(p, sent, stop, rc);
+  }
+  return load.opt->filter_values.count > 0 ? send_filtered(p, sent, stop, rc)
+                                           : send_bare(p, sent, stop, rc);
 }
 
 // Sends as much as is allowed, and under --rate due. This is the loop that gets measured.
@@ -107,12 +134,7 @@ void fill(publisher &p) {
     if (load.paced && time_us > now) break;
     stamp(p, sent, time_us);
     const uint64_t stop = std::min(p.quota, (sent | step_mask) + 1);
-    if (p.super != nullptr) {
-      sent = send_super(p, sent, stop, rc);
-    } else {
-      sent = load.opt->filter_values.count > 0 ? send_filtered(p, sent, stop, rc)
-                                               : send_bare(p, sent, stop, rc);
-    }
+    sent = send_some(p, sent, stop, rc);
   }
   add(load.published, sent - p.sent);
   p.sent = sent;

@@ -14,13 +14,15 @@ constexpr uint64_t count_mask = (UINT64_C(1) << number_shift) - 1;
 
 void super_keys_init(super_publisher &s, const options &o) {
   bool by_key = o.routing == RSTREAM_ROUTING_KEY;
-  s.key_count = by_key ? o.partitions : hashed_keys;
-  s.texts.resize(size_t{s.key_count} * key_room);
-  for (uint32_t i = 0; i < s.key_count; i++) {
-    char *place = s.texts.data() + size_t{i} * key_room;
-    int size = snprintf(place + 1, key_room - 1, by_key ? "%" PRIu32 : "key-%" PRIu32, i);
-    place[0] = static_cast<char>(size);
+  uint32_t count = by_key ? o.partitions : hashed_keys;
+  s.texts.resize(size_t{count} * key_room);
+  s.key_list.resize(count);
+  for (uint32_t i = 0; i < count; i++) {
+    char *text = s.texts.data() + size_t{i} * key_room;
+    int size = snprintf(text, key_room, by_key ? "%" PRIu32 : "key-%" PRIu32, i);
+    s.key_list[i] = {text, static_cast<size_t>(size)};
   }
+  s.keys = {s.key_list.data(), s.key_list.data(), s.key_list.data() + count};
 }
 
 void super_note_id(super_publisher &s, uint64_t id, uint64_t sequence) {

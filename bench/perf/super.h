@@ -7,12 +7,24 @@
 
 namespace perf {
 
+struct routing_key {
+  const char *text;
+  size_t size;
+};
+
+// Keys that are used one after the other, over and over.
+struct super_keys {
+  const routing_key *first = nullptr;
+  const routing_key *next = nullptr;
+  const routing_key *end = nullptr;
+};
+
 // Publishing to a super stream: the keys, and what ids mean.
 struct super_publisher {
   rstream_super_producer *producer = nullptr;
   std::vector<char> texts;  // of the keys, each in a place of key_room
-  uint32_t key_count = 0;
-  uint32_t next_key = 0;
+  std::vector<routing_key> key_list;
+  super_keys keys;
   // With --verify and --rate: the message by the number of its partition, which is the
   // upper part of its id, and the lower part, which counts.
   std::vector<std::vector<uint32_t>> sequences;
@@ -21,18 +33,12 @@ struct super_publisher {
 constexpr uint32_t key_room = 16;
 constexpr uint32_t hashed_keys = 1000;
 
-struct routing_key {
-  const char *text;
-  uint32_t size;
-};
-
 // By hash there are a thousand keys, by key one for each partition.
 void super_keys_init(super_publisher &s, const options &o);
-// One after the other.
-inline routing_key super_next_key(super_publisher &s) {
-  const char *place = s.texts.data() + size_t{s.next_key} * key_room;
-  if (++s.next_key == s.key_count) s.next_key = 0;
-  return {place + 1, static_cast<uint32_t>(place[0])};
+inline const routing_key &super_next_key(super_keys &keys) {
+  const routing_key &key = *keys.next++;
+  if (keys.next == keys.end) keys.next = keys.first;
+  return key;
 }
 
 void super_note_id(super_publisher &s, uint64_t id, uint64_t sequence);

@@ -113,11 +113,9 @@ int rstream_super_producer_send(rstream_super_producer *s, const rstream_message
 int rstream_super_producer_send_bytes(rstream_super_producer *s, const void *body,
                                       size_t body_size, const char *routing_key,
                                       size_t routing_key_size, uint64_t *id) {
-  if (s && body && routing_key) {
-    producer *p = super_straight(s, body_size, {routing_key, routing_key_size});
-    if (p) return producer_send_body(p, body, body_size, id);
-  }
-  return send_any_body(s, body, body_size, routing_key, routing_key_size, id);
+  if (!s || !routing_key)
+    return send_any_body(s, body, body_size, routing_key, routing_key_size, id);
+  return super_send_bare(s, body, body_size, {routing_key, routing_key_size}, id);
 }
 
 int rstream_super_producer_flush(rstream_super_producer *s,

@@ -229,10 +229,15 @@ inline void producer_took(producer *p, uint8_t *end, uint64_t *id) {
 // producer_move_limit() and 0.
 [[nodiscard]] int producer_step_limit(producer *p);
 
+enum class put_window : uint8_t {
+  asked,
+  known  // to have room: the super producer's has
+};
+
 // Puts a body where messages go, if there is room; the way there, and that it is small or
 // not, is known to the compiler. What it calls out of line it calls last, and so needs no
 // stack frame.
-template <send_way way, bool small>
+template <send_way way, bool small, put_window window = put_window::asked>
 [[nodiscard, gnu::always_inline]] inline int producer_put(producer *p, const void *body,
                                                           size_t body_size,
                                                           uint64_t *id) {
@@ -243,8 +248,9 @@ template <send_way way, bool small>
   size_t entry = content + (record ? record_overhead : wire::publish_entry_overhead);
   bool fits = (small || body_size < max_inline_body) &&
               entry <= static_cast<size_t>(p->limit - p->at) &&
-              p->next_id < p->window_end_id &&
-              p->bytes_in_flight + entry <= p->options.max_bytes_in_flight;
+              (window == put_window::known ||
+               (p->next_id < p->window_end_id &&
+                p->bytes_in_flight + entry <= p->options.max_bytes_in_flight));
   if (!fits) return producer_send_elsewhere(p, body, body_size, id);
   uint8_t *to = p->at;
   if (record) {

@@ -36,6 +36,7 @@ void tell_state(super_producer *s, rstream_handle_state state, int reason,
 void set_link(super_partition *part, producer *link) {
   super_producer *s = part->owner;
   part->link = link;
+  memo_clear(s->memo);
   for (uint32_t i = 0; i < s->count; i++) {
     if (s->by_index[i] == part) s->links[i] = link;
   }
@@ -201,7 +202,7 @@ void put_in_order(super_producer *s, uint32_t count) {
   s->count = count;
   s->unsettled = false;
   s->by_hash.set(count);
-  s->straight = s->keyed = false;
+  super_not_straight(s);
 }
 
 // What ended may be tried again, what is not listed any more is left.
@@ -228,6 +229,7 @@ void become_open(super_producer *s) {
 void on_partitions(partition_watch *watch, const wire::seq<std::string_view> &streams) {
   super_producer *s = RSTREAM_OWNER(watch, super_producer, watch);
   s->generation++;
+  memo_clear(s->memo);
   if (s->unsettled || !same_list(s, streams)) {
     if (!find_all(s, streams)) {
       log_line(s->env->log, log_level::warn,
@@ -266,7 +268,8 @@ void end(super_producer *s, int reason, const char *text) {
   log_line(s->env->log, log_level::error, "super producer on %s ended: %s: %s",
            s->super_stream, rstream_error_text(reason), text);
   if (s->phase < super_phase::ending) set_phase(s, super_phase::ending);
-  s->accepting = s->straight = s->keyed = false;
+  s->accepting = false;
+  super_not_straight(s);
   s->end_reason = reason;
   snprintf(s->end_text, sizeof s->end_text, "%s", text);
   watch_stop(s->watch);
@@ -487,7 +490,8 @@ int super_producer_close(super_producer *s, uint32_t timeout_ms,
   if (s->closing && on_closed) return RSTREAM_ECLOSED;
   if (s->phase == super_phase::closed) return 0;
   s->closing = true;
-  s->accepting = s->straight = s->keyed = false;
+  s->accepting = false;
+  super_not_straight(s);
   if (on_closed) s->on_closed = on_closed;
   s->give_up_ms = net_now_ms(*s->env->world) + timeout_ms;
   if (timeout_ms) net_timer_start(*s->env->world, s->close_timer, timeout_ms);

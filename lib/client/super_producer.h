@@ -3,6 +3,7 @@
 // Publishing to the partitions of a super stream: routing, and what the producers of the
 // partitions share: the window, the confirms, closing.
 
+#include "client/key_memo.h"
 #include "client/partition_watch.h"
 #include "client/producer.h"
 #include "client/route_cache.h"
@@ -101,12 +102,14 @@ struct rstream_super_producer {
   rstream_super_producer_closed_cb on_closed = nullptr;
   char end_text[128] = {};
 
-  // What one message costs to send is decided by these few, see super_straight(). With
+  // What one message costs to send is decided by these few, see super_send_short(). With
   // none of them left, super_send() looks closer.
-  bool straight = false;  // bare bodies go to their partition by hash
-  bool keyed = false;     // or by the route of their key
+  rstream::key_memo memo;  // where keys led; hidden unless `straight`
+  int64_t small_left = 0;  // bodies of up to small_body bytes, whose messages and bytes
+                           // the next two are without; one less than none for a moment
   uint64_t messages_left = 0;
   uint64_t bytes_left = 0;
+  bool straight = false;  // all that matters about a bare body is its key
   rstream::remainder_of by_hash;
   rstream::producer **links = nullptr;  // by index; nullptr: not open
 
@@ -159,8 +162,8 @@ using super_producer = rstream_super_producer;
 // Message ids: the partition's number above, 0 for letters.
 constexpr int partition_number_shift = 48;
 constexpr uint32_t most_partition_numbers = 0xffff;
-// More than an entry of a bare body has around it.
-constexpr size_t bare_overhead = 24;
+// More than a bare body may have around it: a sub-entry of its own, in a data section.
+constexpr size_t bare_overhead = 32;
 
 // `options` are complete and checked; texts are borrowed, `producer` is not looked at.
 [[nodiscard]] int super_producer_open(super_producer **s, rstream_env *env,
@@ -179,19 +182,36 @@ rstream_handle_state super_producer_state(const super_producer *s);
 void super_producer_stats(const super_producer *s, rstream_super_producer_stats &stats);
 void super_partition_stats(const super_partition *part, rstream_producer_stats &stats);
 
-// Where a bare body goes by hash, as long as the window is known to have room; nullptr:
-// super_send_body() decides. What that producer refuses it tells, as it would tell an
-// application.
-[[nodiscard, gnu::always_inline]] inline producer *super_straight(super_producer *s,
-                                                                  size_t body_size,
-                                                                  std::string_view key) {
-  uint64_t cost = body_size + bare_overhead;
-  if (!s->straight || s->messages_left == 0 || cost > s->bytes_left) return nullptr;
-  producer *p = s->links[route_by_hash(key, s->by_hash)];
-  if (!p) return nullptr;
-  s->messages_left--;
-  s->bytes_left -= cost;
-  return p;
+// A larger body, or one of another way, when its partition is known.
+[[nodiscard]] int super_send_to(super_producer *s, producer *link, const void *body,
+                                size_t body_size, uint64_t *id);
+
+// A body with a key of so many bytes. The usual case is one whose partition is
+// remembered. What it calls out of line it calls last, and so needs no stack frame.
+[[nodiscard, gnu::always_inline]] inline int super_send_by(
+    super_producer *s, const void *body, size_t body_size, std::string_view key,
+    key_number number, uint64_t *id) {
+  const key_slot *slot = memo_find(s->memo, number, key.size());
+  if (!slot || !body) return super_send_body(s, body, body_size, key, id);
+  producer *p = slot->link;
+  if (body_size > small_body || p->way != send_way::raw)
+    return super_send_to(s, p, body, body_size, id);
+  if (--s->small_left < 0) return super_send_to(s, p, body, body_size, id);
+  // With room in the common window there is in each partition's.
+  return producer_put<send_way::raw, true, put_window::known>(p, body, body_size, id);
+}
+
+// The same for longer keys, which would need a stack frame.
+[[nodiscard]] int super_send_longer(super_producer *s, const void *body, size_t body_size,
+                                    std::string_view key, uint64_t *id);
+// As super_send_body(), with a key that is not null.
+[[nodiscard, gnu::always_inline]] inline int super_send_bare(super_producer *s,
+                                                             const void *body,
+                                                             size_t body_size,
+                                                             std::string_view key,
+                                                             uint64_t *id) {
+  if (!key_is_short(key.size())) return super_send_longer(s, body, body_size, key, id);
+  return super_send_by(s, body, body_size, key, short_key_number(key), id);
 }
 
 }  // namespace rstream

@@ -31,6 +31,10 @@ void super_each(const super_producer *s, Use use) {
 // Messages and bytes in flight.
 uint64_t super_in_flight(const super_producer *s);
 uint64_t super_bytes_in_flight(const super_producer *s);
+// What was accepted goes off what is left of the window.
+void super_book(super_producer *s, uint64_t messages, uint64_t bytes);
+// Bare bodies too have to be looked at more closely.
+void super_not_straight(super_producer *s);
 // Puts the letters that wait into their partitions, as far as that is possible now.
 void super_deliver(super_producer *s);
 
@@ -50,8 +54,9 @@ struct route_answer {
   route *by_key = nullptr;                    // what is remembered, or awaited
 };
 [[nodiscard]] route_answer super_route(super_producer *s, std::string_view key);
-// The producer of the one partition that is known for the key, if it is open.
-[[nodiscard]] producer *super_keyed_link(super_producer *s, std::string_view key);
+// The producer of the one partition that is known for the key, if it is open. Remembers
+// it.
+[[nodiscard]] producer *super_known_link(super_producer *s, std::string_view key);
 // The partitions have changed: nothing that is remembered holds.
 void super_forget_routes(super_producer *s);
 void super_release_routes(super_producer *s);

@@ -98,7 +98,7 @@ void enter_queue(letter *l) {
   s->letters_out++;
   s->waiting_count++;
   s->waiting_bytes += l->content_bytes;
-  s->straight = s->keyed = false;
+  super_not_straight(s);
   if (!s->first_waiting) s->first_waiting = l;
 }
 
@@ -206,9 +206,7 @@ int letter_post(super_producer *s, const rstream_message &m, std::string_view ke
   l->id = given ? m.publishing_id : s->next_letter_id++;
   if (given) s->last_given = m.publishing_id;
   if (id) *id = l->id;
-  if (s->messages_left > 0) s->messages_left--;
-  uint64_t cost = parts.body.bytes + bare_overhead;
-  s->bytes_left -= cost < s->bytes_left ? cost : s->bytes_left;
+  super_book(s, 1, parts.body.bytes + bare_overhead);
   enter_queue(l);
   if (!found) await_route(l, route.by_key);
   super_deliver(s);

@@ -42,6 +42,7 @@ route_answer python_hash(super_producer *s, std::string_view key) {
 // ---- the broker's word
 
 void cancel(route &r) {
+  memo_forget(static_cast<super_producer *>(r.owner)->memo, r.key());
   if (r.op) locator_op_cancel(r.op);
   r.op = nullptr;
 }
@@ -68,6 +69,7 @@ bool learn(super_producer *s, route &r, const wire::seq<std::string_view> &strea
     }
     found[n++] = part;
   }
+  memo_forget(s->memo, r.key());
   bool ok = route_set(r, mem, found, n);
   memory_release(mem, found);
   return ok;
@@ -106,7 +108,6 @@ int ask(super_producer *s, route &r) {
   op->owner = op_owner::library;
   op->on_done = on_answer;
   op->subject = &r;
-  r.owner = s;
   int rc = locator_submit(op);
   if (rc < 0) return rc;
   r.op = op;
@@ -132,6 +133,7 @@ route_answer ask_broker(super_producer *s, std::string_view key) {
   route *r = route_find(s->routes, hash, key);
   if (!r) r = route_add(s->routes, env_memory(s->env), hash, key, cancel);
   if (!r) return failed(RSTREAM_ENOMEM);
+  r->owner = s;
   bool refused = r->state == route_state::unknown && r->status;
   if (refused && !rstream_error_is_retriable(r->status)) {
     int status = r->status;
@@ -149,6 +151,15 @@ route_answer ask_broker(super_producer *s, std::string_view key) {
   return rc < 0 ? failed(rc) : awaiting(r);
 }
 
+// Only what the broker has said since the last refresh.
+producer *routed_link(super_producer *s, uint32_t hash, std::string_view key) {
+  const route *r = route_find(s->routes, hash, key);
+  bool usable = r && r->state == route_state::known && r->count == 1 &&
+                r->generation == s->generation && !r->op;
+  if (!usable || r->first->reason || r->first->leaving) return nullptr;
+  return r->first->link;
+}
+
 }  // namespace
 
 route_answer super_route(super_producer *s, std::string_view key) {
@@ -159,16 +170,19 @@ route_answer super_route(super_producer *s, std::string_view key) {
   return answer_one(s->count ? s->by_index[route_by_hash(key, s->by_hash)] : nullptr);
 }
 
-producer *super_keyed_link(super_producer *s, std::string_view key) {
+producer *super_known_link(super_producer *s, std::string_view key) {
+  bool takes = memo_takes(s->memo, key);
+  producer *link = takes ? memo_search(s->memo, key) : nullptr;
+  if (link) return link;
   uint32_t hash = murmur3_32(key.data(), key.size(), routing_seed);
-  const route *r = route_find(s->routes, hash, key);
-  bool usable = r && r->state == route_state::known && r->count == 1 &&
-                r->generation == s->generation;
-  if (!usable || r->first->reason || r->first->leaving) return nullptr;
-  return r->first->link;
+  bool by_hash = s->options.routing == RSTREAM_ROUTING_HASH;
+  link = by_hash ? s->links[s->by_hash(hash)] : routed_link(s, hash, key);
+  if (link && takes) memo_add(s->memo, env_memory(s->env), key, link, by_hash);
+  return link;
 }
 
 void super_forget_routes(super_producer *s) {
+  memo_clear(s->memo);
   list &all = s->routes.by_age;
   for (list_node *n = all.next; n != &all; n = n->next)
     route_forget(*RSTREAM_OWNER(n, route, node), env_memory(s->env));
@@ -176,6 +190,7 @@ void super_forget_routes(super_producer *s) {
 
 void super_release_routes(super_producer *s) {
   route_cache_release(s->routes, env_memory(s->env), cancel);
+  memo_release(s->memo, env_memory(s->env));
 }
 
 }  // namespace rstream

@@ -43,10 +43,28 @@ void send_open_frames(super_producer *s) {
 // Whether all that matters about a bare body is its key, and nothing waits.
 void find_straight_way(super_producer *s) {
   const rstream_producer_options &o = s->producer_options;
-  bool bare = s->phase == super_phase::open && s->accepting && !s->first_waiting &&
-              s->count > 0 && !s->options.on_route && !o.ids_given && !o.on_filter_value;
-  s->straight = bare && s->options.routing == RSTREAM_ROUTING_HASH;
-  s->keyed = bare && s->options.routing == RSTREAM_ROUTING_KEY;
+  s->straight = s->phase == super_phase::open && s->accepting && !s->first_waiting &&
+                s->count > 0 && !s->options.on_route && !o.ids_given &&
+                !o.on_filter_value && s->options.routing != RSTREAM_ROUTING_PYTHON_HASH;
+  if (s->straight) memo_show(s->memo);
+}
+
+// Small bodies are sent by counting them alone: their bytes are set aside beforehand.
+constexpr uint64_t small_cost = small_body + bare_overhead;
+
+void set_aside(super_producer *s) {
+  uint64_t count = s->bytes_left / small_cost;
+  if (count > s->messages_left) count = s->messages_left;
+  s->small_left = static_cast<int64_t>(count);
+  s->messages_left -= count;
+  s->bytes_left -= count * small_cost;
+}
+
+void take_back(super_producer *s) {
+  uint64_t count = s->small_left > 0 ? static_cast<uint64_t>(s->small_left) : 0;
+  s->messages_left += count;
+  s->bytes_left += count * small_cost;
+  s->small_left = 0;
 }
 
 // How much may be sent until somebody has to look again.
@@ -70,10 +88,22 @@ bool find_room(super_producer *s, size_t body_bytes) {
   return true;
 }
 
+bool has_room(super_producer *s, size_t body_bytes) {
+  take_back(s);
+  if (s->messages_left > 0 && body_bytes + bare_overhead <= s->bytes_left) return true;
+  return find_room(s, body_bytes);
+}
+
 // One partition, whose order nothing that waits can disturb.
 bool goes_straight(const super_producer *s, const route_answer &route) {
   return route.verdict == route_verdict::found && route.count == 1 && !s->first_waiting &&
          !route.one->reason && !route.one->leaving;
+}
+
+// Of a sub-entry that got closed and packed, bytes may have come back.
+void book_sent(super_producer *s, const producer *link, uint64_t bytes_before) {
+  uint64_t bytes = link->bytes_in_flight;
+  super_book(s, 1, bytes > bytes_before ? bytes - bytes_before : 0);
 }
 
 int send_straight(super_producer *s, super_partition *part, const rstream_message &m,
@@ -81,27 +111,12 @@ int send_straight(super_producer *s, super_partition *part, const rstream_messag
   producer *link = nullptr;
   int rc = super_link(part, &link);
   if (rc < 0) return rc;
-  if (s->messages_left > 0) {
-    s->messages_left--;
-    uint64_t cost = m.body_size + bare_overhead;
-    s->bytes_left -= cost < s->bytes_left ? cost : s->bytes_left;
-  }
+  uint64_t bytes_before = link->bytes_in_flight;
   rc = producer_send(link, m, id);
-  if (rc == 0 && s->producer_options.ids_given) s->last_given = m.publishing_id;
-  return rc;
-}
-
-// The usual case of routing by key: as super_straight().
-producer *keyed_straight(super_producer *s, const void *body, size_t body_size,
-                         std::string_view key) {
-  uint64_t cost = body_size + bare_overhead;
-  bool may = s->keyed && s->messages_left > 0 && cost <= s->bytes_left && key.data() &&
-             (body || body_size == 0);
-  producer *link = may ? super_keyed_link(s, key) : nullptr;
-  if (!link) return nullptr;
-  s->messages_left--;
-  s->bytes_left -= cost;
-  return link;
+  if (rc < 0) return rc;
+  if (s->producer_options.ids_given) s->last_given = m.publishing_id;
+  book_sent(s, link, bytes_before);
+  return 0;
 }
 
 }  // namespace
@@ -130,10 +145,8 @@ int super_send(super_producer *s, const rstream_message &m, std::string_view key
   bool has_key = find_key(s, m, key);
   rc = has_key ? check_key(s, key) : 0;
   if (rc < 0) return rc;
-  if (s->messages_left == 0 || m.body_size + bare_overhead > s->bytes_left) {
-    if (!find_room(s, m.body_size)) return RSTREAM_EAGAIN;
-  }
-  if (!s->straight && !s->keyed) find_straight_way(s);
+  if (!has_room(s, m.body_size)) return RSTREAM_EAGAIN;
+  if (!s->straight) find_straight_way(s);
   route_answer route;
   route.verdict = route_verdict::found;  // of a message without a key: none
   if (has_key) route = super_route(s, key);
@@ -141,15 +154,47 @@ int super_send(super_producer *s, const rstream_message &m, std::string_view key
   return letter_post(s, m, key, has_key, route, id);
 }
 
+int super_send_to(super_producer *s, producer *link, const void *body, size_t body_size,
+                  uint64_t *id) {
+  if (body_size <= small_body && s->small_left > 0) {
+    s->small_left--;
+    return producer_send_body(link, body, body_size, id);
+  }
+  if (!has_room(s, body_size)) return RSTREAM_EAGAIN;
+  uint64_t bytes_before = link->bytes_in_flight;
+  int rc = producer_send_body(link, body, body_size, id);
+  if (rc < 0) return rc;
+  book_sent(s, link, bytes_before);
+  if (body_size <= small_body) set_aside(s);
+  return 0;
+}
+
+int super_send_longer(super_producer *s, const void *body, size_t body_size,
+                      std::string_view key, uint64_t *id) {
+  if (!key_is_medium(key.size())) return super_send_body(s, body, body_size, key, id);
+  return super_send_by(s, body, body_size, key, medium_key_number(key), id);
+}
+
 int super_send_body(super_producer *s, const void *body, size_t body_size,
                     std::string_view key, uint64_t *id) {
-  if (producer *link = keyed_straight(s, body, body_size, key))
-    return producer_send_body(link, body, body_size, id);
+  bool may = s->straight && key.data() && (body || body_size == 0);
+  producer *link = may ? super_known_link(s, key) : nullptr;
+  if (link) return super_send_to(s, link, body, body_size, id);
   rstream_message m{};
   m.struct_size = sizeof m;
   m.body = body;
   m.body_size = body_size;
   return super_send(s, m, key, id);
+}
+
+void super_not_straight(super_producer *s) {
+  s->straight = false;
+  memo_hide(s->memo);
+}
+
+void super_book(super_producer *s, uint64_t messages, uint64_t bytes) {
+  s->messages_left -= messages < s->messages_left ? messages : s->messages_left;
+  s->bytes_left -= bytes < s->bytes_left ? bytes : s->bytes_left;
 }
 
 void super_deliver(super_producer *s) {
