@@ -26,11 +26,11 @@ key_slot *home_of(const key_memo &memo, key_number k) {
   return memo.table + place_of_key(k, mask_of(memo)) / sizeof(key_slot);
 }
 
-key_slot *find(const key_memo &memo, std::string_view key) {
+const key_slot *find(const key_memo &memo, std::string_view key) {
   if (!memo.table || !memo_takes(memo, key)) return nullptr;
   key_number k = number_of(key);
-  key_slot *home = home_of(memo, k);
-  for (key_slot *slot = home; slot < home + key_reach; slot++) {
+  const key_slot *home = home_of(memo, k);
+  for (const key_slot *slot = home; slot < home + key_reach; slot++) {
     if (slot->front == k.front && slot->back == k.back && slot->bytes == key.size())
       return slot;
   }
@@ -90,13 +90,6 @@ void memo_add(key_memo &memo, memory &mem, std::string_view key, rstream_produce
   }
   *slot = {k.front, k.back, key.size(), link};
   memo_show(memo);
-}
-
-void memo_forget(key_memo &memo, std::string_view key) {
-  if (key_slot *slot = find(memo, key)) {
-    *slot = {};
-    memo.count--;
-  }
 }
 
 void memo_clear(key_memo &memo) {

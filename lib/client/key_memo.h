@@ -105,7 +105,6 @@ inline bool memo_takes(const key_memo &memo, std::string_view key) {
 // remembered goes then, and nothing more is until memo_clear().
 void memo_add(key_memo &memo, memory &mem, std::string_view key, rstream_producer *link,
               bool may_rest);
-void memo_forget(key_memo &memo, std::string_view key);
 // The keys lead elsewhere.
 void memo_clear(key_memo &memo);
 // From memo_find(), until it is shown again.

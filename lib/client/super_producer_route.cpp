@@ -42,7 +42,6 @@ route_answer python_hash(super_producer *s, std::string_view key) {
 // ---- the broker's word
 
 void cancel(route &r) {
-  memo_forget(static_cast<super_producer *>(r.owner)->memo, r.key());
   if (r.op) locator_op_cancel(r.op);
   r.op = nullptr;
 }
@@ -69,7 +68,6 @@ bool learn(super_producer *s, route &r, const wire::seq<std::string_view> &strea
     }
     found[n++] = part;
   }
-  memo_forget(s->memo, r.key());
   bool ok = route_set(r, mem, found, n);
   memory_release(mem, found);
   return ok;
@@ -108,6 +106,7 @@ int ask(super_producer *s, route &r) {
   op->owner = op_owner::library;
   op->on_done = on_answer;
   op->subject = &r;
+  r.owner = s;
   int rc = locator_submit(op);
   if (rc < 0) return rc;
   r.op = op;
@@ -133,7 +132,6 @@ route_answer ask_broker(super_producer *s, std::string_view key) {
   route *r = route_find(s->routes, hash, key);
   if (!r) r = route_add(s->routes, env_memory(s->env), hash, key, cancel);
   if (!r) return failed(RSTREAM_ENOMEM);
-  r->owner = s;
   bool refused = r->state == route_state::unknown && r->status;
   if (refused && !rstream_error_is_retriable(r->status)) {
     int status = r->status;
@@ -182,7 +180,6 @@ producer *super_known_link(super_producer *s, std::string_view key) {
 }
 
 void super_forget_routes(super_producer *s) {
-  memo_clear(s->memo);
   list &all = s->routes.by_age;
   for (list_node *n = all.next; n != &all; n = n->next)
     route_forget(*RSTREAM_OWNER(n, route, node), env_memory(s->env));

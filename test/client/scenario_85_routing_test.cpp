@@ -209,6 +209,41 @@ TEST_F(scenario_85, a_route_that_can_not_be_had_is_asked_for_again) {
   EXPECT_EQ(frames_of(wire::key::route), 3u);
 }
 
+TEST_F(scenario_85, what_waits_for_its_route_is_not_overtaken) {
+  make_orders(2);
+  bind({"known", "other"});
+  open_by_key();
+  for (const char *body : {"1", "2", "3"}) {
+    ASSERT_EQ(send_to("known", body), 0);
+    ASSERT_TRUE(wait_for(static_cast<size_t>(body[0] - '0')));
+  }
+  fake::peer *asked = nullptr;
+  byte_vector question;
+  auto hold = [&](fake::peer &p, const fake::frame &fr) {
+    asked = &p;
+    question.assign(fr.whole.begin(), fr.whole.end());
+    return fake::verdict::handled;
+  };
+  uint64_t hook = fake::on_frame(node(), wire::key::route, hold);
+  bind({"late", "other"});
+  ASSERT_EQ(send_to("late", "4"), 0);
+  ASSERT_EQ(send_to("known", "5"), 0);
+  ASSERT_TRUE(run_until([&] { return asked != nullptr; }));
+  ASSERT_EQ(send_to("known", "6"), 0);
+  rstream_message m;
+  rstream_message_init(&m);
+  m.body = "7";
+  m.body_size = 1;
+  ASSERT_EQ(rstream_super_producer_send(s, &m, "known", 5, nullptr), 0);
+  ASSERT_EQ(send_to("known", "a body that is not small"), 0);
+  EXPECT_EQ(super_stats().messages_waiting, 5u);
+  fake::hook_remove(node(), hook);
+  fake::peer_handle(*asked, {wire::raw(wire::key::route), 1,
+                             wire::bytes(question).subspan(8), question});
+  ASSERT_TRUE(wait_for(8));
+  EXPECT_EQ(in("orders-0"), "1 2 3 4 5 6 7 a body that is not small");
+}
+
 TEST_F(scenario_85, a_route_that_is_refused_is_the_outcome) {
   make_orders(1);
   bool refuse = true;

@@ -117,6 +117,35 @@ TEST_F(super_producers, without_partitions_no_message_has_a_route) {
   EXPECT_EQ(super_stats().messages_sent, 2u);
 }
 
+// Keys are remembered, and of every length; partitions that are added move them.
+TEST_F(super_producers, keys_lead_to_the_same_partition_however_often) {
+  make_orders(3);
+  open_super();
+  wait_open();
+  std::vector<std::string> keys, sent(4);
+  for (size_t n = 1; n <= 20; n++) {
+    for (const char *end : {"1", "2", "3"})
+      keys.push_back(std::string("abcdefghijklmnopqrs", n - 1) + end);
+  }
+  size_t count = 0;
+  auto send_all = [&](uint32_t partitions) {
+    remainder_of divide;
+    divide.set(partitions);
+    for (const std::string &key : keys) {
+      std::string body = numbered("", static_cast<int>(++count));
+      std::string &expected = sent[route_by_hash(key, divide)];
+      expected += (expected.empty() ? "" : " ") + body;
+      ASSERT_EQ(send_to(key, body), 0);
+    }
+    ASSERT_TRUE(wait_for(count));
+  };
+  for (int round = 0; round < 3; round++) send_all(3);
+  add_partition("orders-3", "3");
+  look_again();
+  for (int round = 0; round < 3; round++) send_all(4);
+  for (int i = 0; i < 4; i++) EXPECT_EQ(in(numbered("orders-", i)), sent[i]) << i;
+}
+
 // ---- the window
 
 TEST_F(super_producers, one_window_for_all_partitions) {
@@ -367,6 +396,27 @@ TEST_F(super_producers, given_ids_are_kept_and_deduplicated_by_partition) {
     ASSERT_TRUE(close_super());
   }
   EXPECT_EQ(totals(cluster()).duplicates, 30u);
+}
+
+TEST_F(super_producers, a_partition_that_ended_is_not_remembered) {
+  make_orders(3);
+  open_super();
+  wait_open();
+  size_t count = 0;
+  for (int round = 0; round < 3; round++) {
+    ASSERT_EQ(send_to("hello1", "a"), 0);  // 1 of three
+    ASSERT_EQ(send_to("hello", "b"), 0);   // 0
+    ASSERT_TRUE(wait_for(count += 2));
+  }
+  delete_partition("orders-1");
+  ASSERT_TRUE(run_until([&] { return super_stats().partitions_open == 1; }));
+  ASSERT_EQ(send_to("hello1", "c"), 0);
+  ASSERT_EQ(send_to("hello", "d"), 0);
+  ASSERT_TRUE(wait_for(count += 2));
+  EXPECT_EQ(in("orders-0"), "b b b d");
+  size_t failed = 0;
+  for (auto &o : log.outcomes) failed += o.status != 0;
+  EXPECT_EQ(failed, 1u);
 }
 
 TEST_F(super_producers, two_of_one_name_are_refused) {
