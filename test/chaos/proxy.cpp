@@ -380,6 +380,7 @@ int chaos_open(chaos_proxy &p, uv_loop_t *loop, uint16_t target, uint64_t seed,
   p.loop = loop;
   p.target = target;
   p.random = sim::random_of(seed, 0);
+  p.counts = {};
   int rc = uv_tcp_init(loop, &p.listener);
   if (rc < 0) return rc;
   p.listener.data = &p;

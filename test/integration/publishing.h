@@ -13,7 +13,10 @@ struct publishing : broker_test {
   std::string told;  // by the messages' own callbacks: "3:0 "
 
   using settings = std::function<void(rstream_producer_options &)>;
-  void open(const settings &s = nullptr) { ASSERT_EQ(p->open(env, stream, s), 0); }
+  void open(const settings &s = nullptr) { open_in(env, s); }
+  void open_in(rstream_env *e, const settings &s = nullptr) {
+    ASSERT_EQ(p->open(e, stream, s), 0);
+  }
   void open_named(const char *producer, bool ids_given = false) {
     open([&](rstream_producer_options &o) {
       o.name = producer;
