@@ -88,11 +88,11 @@ integration: ## the tests on a real broker: [BROKER=4.0|4.3]
 	$(call build,$(BUILD),,tests)
 	$(with_broker) $(call tests,$(BUILD),^integration$$)
 
-chaos: ## kills the node that leads a stream while messages are published and verified: [KILLS=10] [NODES=3]
+chaos: ## breaks brokers while messages are published and verified: [FAULT=kill] [KILLS=10] [NODES=3]
 	@test/tools/deps build test bench
 	@$(broker_ready)
 	$(call build,$(BUILD),,rstream-perf)
-	test/broker/with-broker $(if $(NODES),--nodes $(NODES)) -- test/chaos/kill $(BUILD) $(or $(KILLS),10)
+	test/broker/with-broker $(if $(NODES),--nodes $(NODES)) -- test/chaos/faults $(BUILD) $(or $(FAULT),kill) $(or $(KILLS),10)
 
 soak: ## eight threads publish while connections are killed; memory is watched: [MINUTES=10] [SANITIZE=thread]
 	@test/tools/deps build test

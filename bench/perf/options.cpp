@@ -221,6 +221,10 @@ constexpr option_row option_rows[] = {
        p.o.linger_ms = number32(p, name, text, 0, UINT32_MAX);
        p.for_producers = name;
      }},
+    {"--heartbeat", "SECONDS", "after two of them in silence a connection is lost (60)",
+     [](parser &p, const char *name, const char *text) {
+       p.o.heartbeat_s = number32(p, name, text, 1, 3600);
+     }},
     {"--stall", "SECONDS", "the run ends when nothing moves for so long (30)",
      [](parser &p, const char *name, const char *text) {
        p.o.stall_s = number32(p, name, text, 1, 24 * 3600);

@@ -58,7 +58,8 @@ struct options {
   int64_t timestamp_ms = 0;
   bool chunk_callback = false;
   bool verify = false;
-  uint32_t stall_s = 30;  // without any movement the run ends
+  uint32_t heartbeat_s = 0;  // 0: the library's default
+  uint32_t stall_s = 30;     // without any movement the run ends
   bool json = false;
   bool embedded = false;  // the broker is in this process; `uri` does not count
   bool keep = false;

@@ -25,11 +25,14 @@ constexpr uint64_t stored_us = 5 * second_us;  // for the broker to store an off
 constexpr uint64_t linger_us = second_us / 4;  // listening for what should not come
 
 volatile sig_atomic_t interrupts = 0;
+volatile sig_atomic_t time_is_over = 0;
 
 void on_signal(int) {
   if (interrupts > 0) _exit(130);  // the second time
   interrupts = 1;
 }
+
+void on_time_signal(int) { time_is_over = 1; }
 
 // The main thread: steps an environment of its own, which creates and deletes the stream,
 // and looks at what the workers tell. They do the work.
@@ -46,6 +49,7 @@ struct session {
   bool publishing = false;  // the worker was started
   bool consuming = false;
   bool interrupted = false;
+  bool ended_early = false;  // as if --time were over
   bool stalled = false;
   progress last;  // as of the last line
   uint64_t moved_count = 0;
@@ -204,6 +208,12 @@ void interrupt(session &s) {
   }
 }
 
+void end_time(session &s) {
+  if (s.ended_early || !s.publishing || s.o.time_s == 0) return;
+  s.ended_early = true;
+  publish_end_early(s.publish);
+}
+
 // Steps the own environment once, prints a line when a second has passed. False when it
 // is time to give up.
 bool watch(session &s) {
@@ -216,6 +226,7 @@ bool watch(session &s) {
   }
   if (now.line_us - s.last.line_us >= second_us) progress_line(s.last, now, s.o);
   if (interrupts > 0) interrupt(s);
+  if (time_is_over) end_time(s);
   // A low rate is allowed its pauses.
   uint64_t pause_us = s.o.rate > 0 ? 2 * second_us / s.o.rate : 0;
   bool may_be_quiet = s.o.producers == 0 && s.o.time_s > 0;
@@ -400,6 +411,7 @@ int run(const options &asked) {
   session s(o);
   signal(SIGINT, on_signal);
   signal(SIGTERM, on_signal);
+  signal(SIGUSR1, on_time_signal);
   if (o.embedded && !embedded_start(s.broker, o))
     return fail(s, "the embedded broker did not start"), 1;
   if (o.embedded) o.uri = s.broker.uri;

@@ -61,6 +61,7 @@ void fill_env_options(rstream_env_options &eo, env_texts &texts, const options &
   if (o.tls_ca || o.tls_cert || o.tls_insecure) eo.tls = &tls;
   if (o.external) eo.auth = RSTREAM_AUTH_EXTERNAL;
   eo.load_balancer = o.load_balancer;
+  eo.heartbeat_s = o.heartbeat_s;
   eo.connection_name = connection_name;
   eo.on_log = on_log;
   eo.log_level = RSTREAM_LOG_WARN;
