@@ -102,6 +102,12 @@ soak: ## eight threads publish while connections are killed; memory is watched: 
 
 soak_build = $(if $(SANITIZE),$(BUILD)-tsan,$(BUILD))
 
+outage: ## what clients go through while a broker is away: [CLIENTS=500] [AWAY=5] [FILL=1]
+	@test/tools/deps build test
+	@$(broker_ready)
+	$(call build,$(BUILD),,chaos_herd)
+	test/broker/with-broker -- test/chaos/outage $(BUILD) $(or $(CLIENTS),500) $(or $(AWAY),5) $(if $(FILL),fill)
+
 fuzz: ## every fuzz target for so many seconds: [TIME=60] [TARGET=connection]; findings end up in build-fuzz/
 	@test/tools/deps build fuzz
 	$(call build,$(BUILD)-fuzz,$(fuzzed))
@@ -182,5 +188,5 @@ clean: ## removes what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all deps demo check interop unit plain load-balancer mbedtls3 sim integration soak fuzz fuzz-record asan tsan lint format \
+.PHONY: all deps demo check interop unit plain load-balancer mbedtls3 sim integration chaos soak outage fuzz fuzz-record asan tsan lint format \
   bench bench-instructions abi-update install docs broker-up broker-down clean help

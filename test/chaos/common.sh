@@ -36,10 +36,11 @@ another_node() {
   done
 }
 
-wait_for_leader_other_than() {
-  local i now
+# Prints its name, as soon as there is one.
+wait_for_leader() {
+  local i
   for ((i = 0; i < 300; i++)); do
-    now=$(leader) && [[ $now != "$1" ]] && return
+    leader && return
     sleep 0.1
   done
   return 1
