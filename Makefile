@@ -92,7 +92,14 @@ chaos: ## breaks brokers while messages are published and verified: [FAULT=kill]
 	@test/tools/deps build test bench
 	@$(broker_ready)
 	$(call build,$(BUILD),,rstream-perf)
-	test/broker/with-broker $(if $(NODES),--nodes $(NODES)) -- test/chaos/faults $(BUILD) $(or $(FAULT),kill) $(or $(KILLS),10)
+	test/broker/with-broker $(if $(NODES),--nodes $(NODES)) -- \
+	  test/chaos/faults $(BUILD) $(or $(FAULT),kill) $(or $(KILLS),10)
+
+chaos-cluster: ## every fault of three nodes, one after the other: [TIMES=3]
+	@test/tools/deps build test bench
+	@$(broker_ready)
+	$(call build,$(BUILD),,rstream-perf)
+	test/broker/with-broker --nodes 3 -- test/chaos/cluster $(BUILD) $(or $(TIMES),3)
 
 soak: ## eight threads publish while connections are killed; memory is watched: [MINUTES=10] [SANITIZE=thread]
 	@test/tools/deps build test
@@ -188,5 +195,5 @@ clean: ## removes what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all deps demo check interop unit plain load-balancer mbedtls3 sim integration chaos soak outage fuzz fuzz-record asan tsan lint format \
+.PHONY: all deps demo check interop unit plain load-balancer mbedtls3 sim integration chaos chaos-cluster soak outage fuzz fuzz-record asan tsan lint format \
   bench bench-instructions abi-update install docs broker-up broker-down clean help

@@ -14,6 +14,16 @@ broker_needed() {
   mapfile -t nodes < <(on state | cut -d' ' -f1)
 }
 
+# try_for SECONDS COMMAND...: until it succeeds.
+try_for() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < deadline)) || return 1
+    sleep 1
+  done
+}
+
 # The node that leads rstream-perf's stream; asked of each until one answers.
 leader() {
   local node name
