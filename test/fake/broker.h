@@ -392,8 +392,15 @@ struct peer {
   uint32_t frame_max = 0;  // negotiated
   uint32_t heartbeat_s = 0;
   uint16_t deliver_version = 1;
-  uint32_t next_correlation = 0;        // of ConsumerUpdate
-  std::map<uint32_t, uint8_t> updates;  // unanswered: correlation id, subscription
+  uint32_t next_correlation = 0;  // of ConsumerUpdate
+  // ConsumerUpdate, by correlation id. An answer is owed also when the subscription is
+  // gone: only then is the question forgotten.
+  struct open_update {
+    fake::subscription *about;  // nullptr: gone
+    uint64_t due_ms;
+  };
+  std::map<uint32_t, open_update> updates;
+  timer_of<peer> update_timer;
 
   std::unique_ptr<publisher> publishers[256];
   std::unique_ptr<subscription> subscriptions[256];
@@ -420,7 +427,7 @@ struct peer {
     timer_of<peer> due;
   } pace;
 
-  timer_of<peer> step_timer;  // handshake, Close, ConsumerUpdate
+  timer_of<peer> step_timer;  // handshake, Close
   timer_of<peer> heartbeat_timer;
   bool heard = false;  // since the last tick
   bool spoke = false;

@@ -53,13 +53,31 @@ void credit_notice(peer &p, wire::response code, uint8_t id) {
 
 // ---- single active consumers
 
+// As a process that loses patience: without a Close.
+void on_update_due(net_timer *timer) {
+  peer &p = owner_of<peer>(timer);
+  entry_scope scope(*p.broker->cluster);
+  peer_close(p);
+}
+
+// For the first one asked; all have the same time.
+void wait_for_updates(peer &p) {
+  net &world = *p.broker->cluster->world;
+  if (p.updates.empty()) return stop(world, p.update_timer);
+  uint64_t due_ms = UINT64_MAX;
+  for (const auto &[id, update] : p.updates) due_ms = std::min(due_ms, update.due_ms);
+  uint64_t now_ms = net_now_ms(world);
+  start(world, p.update_timer, p, due_ms > now_ms ? due_ms - now_ms : 0, on_update_due);
+}
+
 void ask_update(subscription &sub, bool active) {
   peer &p = *sub.peer;
   sub.activity = active ? activity::activating : activity::deactivating;
   uint32_t correlation = p.next_correlation++;
-  p.updates[correlation] = sub.id;
+  const cluster &c = *p.broker->cluster;
+  p.updates[correlation] = {&sub, net_now_ms(*c.world) + c.options.update_ms};
   emit(p, wire::consumer_update{correlation, sub.id, active});
-  if (!p.step_timer.timer.active) step_start(p, p.broker->cluster->options.update_ms);
+  wait_for_updates(p);
 }
 
 std::string property_of(const subscription &sub, const char *key) {
@@ -196,7 +214,9 @@ void subscription_remove(peer &p, uint8_t id) {
   stream &s = *sub->stream;
   std::string group = sub->group;
   std::erase(s.subscriptions, sub);
-  std::erase_if(p.updates, [id](const auto &update) { return update.second == id; });
+  for (auto &[correlation, update] : p.updates) {
+    if (update.about == sub) update.about = nullptr;
+  }
   p.subscriptions[id].reset();
   if (!group.empty()) sac_check(s, group);
 }
@@ -236,10 +256,9 @@ bool handle_consumer_update(peer &p, const frame &fr) {
   if (!take(fr, x) || !valid_spec(x.spec, true)) return false;
   auto it = p.updates.find(x.correlation_id);
   if (it == p.updates.end()) return true;
-  uint8_t id = it->second;
+  subscription *sub = it->second.about;
   p.updates.erase(it);
-  if (p.updates.empty()) stop(*p.broker->cluster->world, p.step_timer);
-  subscription *sub = p.subscriptions[id].get();
+  wait_for_updates(p);
   if (!sub) return true;
   stream &s = *sub->stream;
   if (sub->activity == activity::deactivating) {

@@ -50,6 +50,7 @@ void leave(peer &p) {
   p.state = peer_state::ended;
   net &world = world_of(p);
   stop(world, p.step_timer);
+  stop(world, p.update_timer);
   stop(world, p.heartbeat_timer);
   for (auto &call : p.delayed) stop(world, call->due);
   for (int id = 0; id < 256; id++) {

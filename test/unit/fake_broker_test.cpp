@@ -1037,6 +1037,30 @@ TEST_F(fake_broker, one_of_a_group_is_active) {
   EXPECT_TRUE(one.closed) << "no answer to ConsumerUpdate";
 }
 
+// The answer may have been on its way when the subscription went.
+TEST_F(fake_broker, an_answer_about_a_subscription_that_is_gone_is_an_answer) {
+  stream_create(c, "s");
+  fake_link &l = open();
+  std::vector<wire::property> single = {{"single-active-consumer", "true"},
+                                        {"name", "app"}};
+  subscribe(l, 1, wire::offset_first(), 10, single);
+  auto first = get<wire::consumer_update>(l, raw(key::consumer_update));
+  send(l, wire::unsubscribe{7, 1});
+  answer<wire::response_frame>(l, key::unsubscribe);
+  world.advance(30000);
+  // Another one under the same number has a question of its own.
+  subscribe(l, 1, wire::offset_first(), 10, single);
+  auto second = get<wire::consumer_update>(l, raw(key::consumer_update));
+  send(l, wire::consumer_update_response{first->correlation_id, 1, wire::offset_none()});
+  EXPECT_EQ(subscription_of(c, "s")->activity, activity::activating);
+  world.advance(31000);
+  EXPECT_FALSE(l.closed) << "its time is not over yet";
+  send(l, wire::consumer_update_response{second->correlation_id, 1, wire::offset_none()});
+  EXPECT_EQ(subscription_of(c, "s")->activity, activity::active);
+  world.advance(61000);
+  EXPECT_FALSE(l.closed) << "nothing is asked any more";
+}
+
 TEST_F(fake_broker, an_answer_to_consumer_update_without_an_offset_type_is_unknown) {
   stream_create(c, "s");
   fake_link &l = open();
