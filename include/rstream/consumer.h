@@ -107,7 +107,9 @@ typedef int (*rstream_message_filter_cb)(const rstream_message_view *message, vo
 /* Where to begin, and when to stop. Called with active 1 before messages come: when the
  * consumer opens, or with single_active, whenever the broker makes it the active one
  * (command ConsumerUpdate). Called with active 0 when the broker makes another one
- * active; no chunk or message is handed out from here on until it is active again.
+ * active, or when a single active consumer gives up its turn to ask for a bad chunk, or
+ * for what max_bytes_held left no room for, anew; no chunk or message is handed out from
+ * here on until it is active again.
  *
  * Returns RSTREAM_UPDATE_DEFAULT for what the library does by itself: begin after the
  * offset stored under the name if there is one, else as the options say; when stopping,

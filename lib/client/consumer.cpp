@@ -399,7 +399,7 @@ void consumer_find_node(consumer *c, int status, const char *text) {
 }
 
 void consumer_retreat(consumer *c, int status, const char *text) {
-  connections_leave(c->member, leave_kind::unsettled);
+  connections_leave(c->member, leave_kind::released);
   consumer_find_node(c, status, text);
 }
 

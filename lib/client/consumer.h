@@ -73,11 +73,14 @@ struct consumer_flow {
   uint64_t memory_held = 0;     // slabs that chunks received and not finished keep
   slab_hold *latest = nullptr;  // the one that the next chunk may lie in, too
   bool paused = false;
+  int given_up_for = 0;  // after Unsubscribe it recovers from this, see flow_give_up()
+  const char *given_up_text = nullptr;
 };
 
 // Asking the broker to send from some offset anew.
 enum class resubscribe_step : uint8_t {
   none,
+  stepping_down,  // a single active consumer: its offset is stored first
   unsubscribing,
   waiting_for_room,
   subscribing
@@ -177,7 +180,7 @@ struct rstream_consumer {
   rstream::list queries;           // of the application
 
   rstream::wire::offset_spec subscribed_at{};  // what Subscribe said last
-  rstream::wire::offset_spec began_at{};       // where the broker began last
+  rstream::wire::offset_spec began_at{};       // where the broker began, or begins, last
   uint64_t skip_below = 0;  // the next message handed out is at or above this
   rstream::list chunks;     // handed out, in order, up to the last one not finished
   rstream::list strays;     // those out of that order

@@ -16,13 +16,20 @@ rstream_bad_chunk action_for(consumer *c, uint64_t offset) {
                                                : RSTREAM_BAD_CHUNK_END;
 }
 
+// What comes behind all that was received, as far as that is known.
+uint64_t expected_offset(const consumer *c) {
+  if (list_empty(c->waiting)) return c->skip_below;
+  const rstream_chunk *last = RSTREAM_OWNER(c->waiting.prev, rstream_chunk, node);
+  return last->header.first_offset + last->header.record_count;
+}
+
 // `next` is the first message that is to come again.
 void handle(consumer *c, int status, const chunk_header *header, uint64_t next,
             const char *text) {
   c->stats.chunks_bad++;
   rstream_chunk_error error{sizeof error,
                             status,
-                            header ? header->first_offset : next,
+                            header ? header->first_offset : expected_offset(c),
                             header ? header->record_count : 0,
                             RSTREAM_BAD_CHUNK_END,
                             text};
@@ -44,10 +51,15 @@ void handle(consumer *c, int status, const chunk_header *header, uint64_t next,
 }  // namespace
 
 wire::offset_spec chunk_resume_point(const consumer *c, const chunk_header *header) {
-  bool from_first = c->began_at.type == wire::raw(wire::offset_type::first);
-  if (header && c->skip_below == 0 && !from_first)
-    return wire::offset_at(header->first_offset);
-  return consumer_resume_point(c);
+  bool nothing_yet = c->skip_below == 0 && !consumer_began_for_good(c);
+  return header && nothing_yet ? wire::offset_at(header->first_offset)
+                               : consumer_resume_point(c);
+}
+
+void chunk_found_good(consumer *c, const chunk_header &header) {
+  // Those before one that stays bad come again with it.
+  if (header.first_offset >= c->bad_offset) c->bad_attempts = 0;
+  recovery_works(c->recovery);
 }
 
 void chunk_found_malformed(consumer *c) {
@@ -58,18 +70,22 @@ void chunk_found_damaged(consumer *c, const chunk_header &header, uint64_t next)
   handle(c, RSTREAM_ECHECKSUM, &header, next, "a chunk's CRC-32 does not match");
 }
 
+bool chunk_drop_late(consumer *c) {
+  bool stopping = flow_is_stopping(c);
+  if (c->active && !stopping) return false;
+  c->stats.chunks_dropped++;
+  if (!stopping) flow_dropped(c);
+  return true;
+}
+
 bool chunk_drop_unwanted(consumer *c, const slab *owner, const chunk_header &header) {
   if (header.type != chunk_type_user) {
     flow_dropped(c);  // the broker's own book-keeping
     return true;
   }
-  if (c->active && flow_has_room(c, owner)) return false;
+  if (flow_has_room(c, owner)) return false;
   c->stats.chunks_dropped++;
-  if (c->active) {
-    flow_resubscribe(c, chunk_resume_point(c, &header));
-  } else {
-    flow_dropped(c);
-  }
+  flow_resubscribe(c, chunk_resume_point(c, &header));
   return true;
 }
 

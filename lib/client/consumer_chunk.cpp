@@ -194,6 +194,7 @@ void consumer_note_committed(consumer *c, const wire::deliver &frame) {
 
 void consumer_stand_at(consumer *c, const chunk_header &header) {
   c->stats.next_offset = header.first_offset;
+  if (!consumer_began_for_good(c)) c->began_at = wire::offset_at(header.first_offset);
 }
 
 void consumer_tell_caught_up(consumer *c, const chunk_header &header) {
@@ -209,15 +210,11 @@ void consumer_tell_caught_up(consumer *c, const chunk_header &header) {
 void consumer_delivered(consumer *c, const wire::deliver &frame, slab *owner) {
   flow_arrived(c, frame.chunk.size());
   if (!consumer_wants_messages(c)) return;
-  if (c->resubscribe == resubscribe_step::unsubscribing) {
-    c->stats.chunks_dropped++;
-    return;
-  }
+  if (chunk_drop_late(c)) return;
   chunk_header header;
   wire::bytes entries;
   if (!check_chunk(c, frame, header, entries)) return;
-  c->bad_attempts = 0;
-  recovery_works(c->recovery);
+  chunk_found_good(c, header);
   c->stats.chunks++;
   c->stats.bytes += frame.chunk.size();
   consumer_note_committed(c, frame);

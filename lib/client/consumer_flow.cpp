@@ -60,6 +60,11 @@ void on_unsubscribed(conn_request *request, int status, wire::bytes) {
     consumer_find_node(c, status, "Unsubscribe was not answered");
     return;
   }
+  if (c->flow.given_up_for < 0) {
+    connections_leave(c->member, leave_kind::released);
+    consumer_find_node(c, c->flow.given_up_for, c->flow.given_up_text);
+    return;
+  }
   c->resubscribe = resubscribe_step::waiting_for_room;
   flow_check_resubscribe(c);
 }
@@ -158,16 +163,12 @@ void flow_send(consumer *c) {
 
 void flow_stop(consumer *c) {
   c->flow.outstanding = c->flow.due = 0;
+  c->flow.given_up_for = 0;
   c->resubscribe = resubscribe_step::none;
 }
 
-void flow_resubscribe(consumer *c, const wire::offset_spec &spec) {
-  c->resubscribe_at = spec;
-  if (c->resubscribe == resubscribe_step::unsubscribing) return;
-  c->stats.resubscribes++;
+void flow_unsubscribe(consumer *c) {
   c->resubscribe = resubscribe_step::unsubscribing;
-  chunks_drop_waiting(c);
-  update_cancel(c);
   if (consumer_connection_gone(c)) return;  // consumer_lost() was called
   // The answer to Subscribe may be awaited: the broker takes both in order.
   conn_request_cancel(c->request);
@@ -176,6 +177,23 @@ void flow_resubscribe(consumer *c, const wire::offset_spec &spec) {
   int rc = conn_request_send(member_conn(c->member), c->request, wire::key::unsubscribe,
                              request);
   if (rc < 0) consumer_end(c, rc, "can't unsubscribe in order to begin anew");
+}
+
+void flow_resubscribe(consumer *c, const wire::offset_spec &spec) {
+  c->resubscribe_at = spec;
+  if (c->skip_below == 0) c->began_at = spec;
+  if (flow_is_stopping(c)) return;
+  c->stats.resubscribes++;
+  chunks_drop_waiting(c);
+  if (!c->options.single_active) return flow_unsubscribe(c);
+  c->resubscribe = resubscribe_step::stepping_down;
+  update_step_down(c);
+}
+
+void flow_give_up(consumer *c, int status, const char *text) {
+  c->flow.given_up_for = status;
+  c->flow.given_up_text = text;
+  flow_unsubscribe(c);
 }
 
 void flow_check_resubscribe(consumer *c) {

@@ -16,6 +16,11 @@ void consumer_subscribe(consumer *c, const wire::offset_spec &spec);
 wire::offset_spec consumer_spec(const consumer *c);
 // Behind what was handed out, or where it began.
 wire::offset_spec consumer_resume_point(const consumer *c);
+// Whether asking again leads to the same place. What is next, or last, moves on.
+inline bool consumer_began_for_good(const consumer *c) {
+  return c->began_at.type == wire::raw(wire::offset_type::first) ||
+         c->began_at.type == wire::raw(wire::offset_type::offset);
+}
 // The connection is all right, but this consumer gets no further on it.
 void consumer_retreat(consumer *c, int status, const char *text);
 // The node at hand can't serve: looks again while that may help.
@@ -47,6 +52,15 @@ void flow_let_go(consumer *c, rstream_chunk *chunk);
 void flow_stop(consumer *c);
 // Has the broker send from there anew.
 void flow_resubscribe(consumer *c, const wire::offset_spec &spec);
+// The same, by a single active consumer that has stopped: the broker gives the turn away.
+void flow_unsubscribe(consumer *c);
+// What is on its way is not wanted any more.
+inline bool flow_is_stopping(const consumer *c) {
+  return c->resubscribe == resubscribe_step::stepping_down ||
+         c->resubscribe == resubscribe_step::unsubscribing;
+}
+// Unsubscribes, then recovers as after a loss. `text` is a literal.
+void flow_give_up(consumer *c, int status, const char *text);
 // Something was finished: a resubscription may have waited for that.
 void flow_check_resubscribe(consumer *c);
 
@@ -76,6 +90,14 @@ void queries_fail(consumer *c, int status);
 void update_start(consumer *c);
 // From a task: the application has answered, or chunks were finished.
 void update_go_on(consumer *c);
+// A single active consumer gives up its turn by itself, as if the broker had asked it to.
+void update_step_down(consumer *c);
+// Whether a single active consumer may still store: it has not yet answered that it has
+// stopped.
+inline bool update_has_turn(const consumer *c) {
+  bool stops = c->update.at != update_state::step::none && !c->update.to_active;
+  return c->active || stops;
+}
 // No answer will be given any more, but the one that the broker waits for.
 void update_cancel(consumer *c);
 
@@ -116,10 +138,13 @@ void streaming_stop(consumer *c);
 
 // ---- consumer_bad_chunk.cpp
 
+void chunk_found_good(consumer *c, const chunk_header &header);
 // Both say what happens next, and have it happen. `next` is the first message that comes
 // again when a damaged chunk is asked for anew.
 void chunk_found_malformed(consumer *c);
 void chunk_found_damaged(consumer *c, const chunk_header &header, uint64_t next);
+// Whether it comes at a time when nothing is to come. It is dropped then, unseen.
+bool chunk_drop_late(consumer *c);
 // What is not handed out at all, and why not. True when it was dealt with. `owner` is
 // where it lies; nullptr when it is streamed.
 bool chunk_drop_unwanted(consumer *c, const slab *owner, const chunk_header &header);
@@ -137,8 +162,8 @@ inline bool consumer_must_wait(const consumer *c) {
 }
 // What a frame tells about the stream.
 void consumer_note_committed(consumer *c, const wire::deliver &frame);
-// Until a chunk has been handed out, the consumer stands at its begin. What lies before
-// was not asked for, or has no message for it.
+// Until a chunk has been handed out, the consumer stands at its begin, and goes on there
+// if it has to. What lies before was not asked for, or has no message for it.
 void consumer_stand_at(consumer *c, const chunk_header &header);
 // All of a chunk was handed out. By what the broker told last, which may be more than it
 // told with a chunk that waited.

@@ -35,10 +35,7 @@ void begin(consumer *c, const deliver_piece &piece) {
   s.at = stage::dropping;
   flow_arrived(c, 0);  // it will not be held
   if (!consumer_wants_messages(c)) return;
-  if (c->resubscribe == resubscribe_step::unsubscribing) {
-    c->stats.chunks_dropped++;
-    return;
-  }
+  if (chunk_drop_late(c)) return;
   if (!chunk_parse_header(piece.frame.chunk, piece.left, s.header))
     return chunk_found_malformed(c);
   consumer_note_committed(c, piece.frame);
@@ -134,12 +131,12 @@ void end(consumer *c) {
   unpacker_release(s.sub_entries);
   s.at = stage::dropping;
   s.unverified = {};
+  consumer_queue_task(c);  // stopping may have waited for it
   if (!c->options.crc_off && s.crc != s.header.crc) {
     if (consumer_wants_messages(c)) chunk_found_damaged(c, s.header, s.began_at);
     return;
   }
-  c->bad_attempts = 0;
-  recovery_works(c->recovery);
+  chunk_found_good(c, s.header);
   if (!c->options.crc_off && s.reached > s.began_at)
     tracker_finished(c, s.reached, s.handed_out);
   if (s.is_cut) return;

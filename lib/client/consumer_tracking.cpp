@@ -7,8 +7,12 @@ namespace rstream {
 
 namespace {
 
-// Another one may be active now, which stores its own.
-bool may_store(const consumer *c) { return !c->options.single_active || c->active; }
+// Another one may be active else, which stores its own.
+bool may_store(const consumer *c) {
+  if (!c->options.single_active) return true;
+  bool subscribed = c->phase == consumer_phase::open || c->phase == consumer_phase::ended;
+  return subscribed && !consumer_connection_gone(c) && update_has_turn(c);
+}
 
 // A connection that is being made takes nothing yet.
 bool store_at_broker(consumer *c, uint64_t offset) {

@@ -48,30 +48,39 @@ void begin_at(consumer *c, const wire::offset_spec &spec) {
   }
 }
 
-void stop(consumer *c) {
-  c->active = true;  // for the last store, which must precede the answer
-  tracker_store(c);
+// Nothing more is handed out.
+void stand_by(consumer *c) {
   c->active = false;
-  answer_broker(c, wire::offset_none());
+  chunks_drop_waiting(c);
+}
+
+// It still has the turn: the last store precedes the answer that ends it.
+void stop(consumer *c) {
+  log_line(c->env->log, log_level::info, "consumer on %s: stops", c->stream);
+  tracker_store(c);
+  settle(c);
+  if (c->update.by_broker) answer_broker(c, wire::offset_none());
+  if (c->resubscribe == resubscribe_step::stepping_down) flow_unsubscribe(c);
 }
 
 void finish(consumer *c, const wire::offset_spec &spec) {
+  if (!c->update.to_active) return stop(c);
   settle(c);
-  log_line(c->env->log, log_level::info, "consumer on %s: %s", c->stream,
-           c->update.to_active ? "begins" : "stops, another one is active");
-  if (c->update.to_active) {
-    begin_at(c, spec);
-  } else {
-    stop(c);
-  }
+  log_line(c->env->log, log_level::info, "consumer on %s: begins", c->stream);
+  begin_at(c, spec);
 }
 
-// What this consumer knows itself, for want of an answer.
-wire::offset_spec best_guess(const consumer *c) {
-  const offset_tracker &t = c->tracker;
-  if (t.has_finished) return wire::offset_at(t.finished_end);
-  if (t.has_stored) return wire::offset_at(t.stored + 1);
-  return wire::offset_none();
+// Without the stored offset it would begin where others have been, or leave out what
+// nobody has seen, and store that. Somebody else may know better, or the broker later.
+void give_up(consumer *c, int status) {
+  const char *text = "the stored offset can't be had";
+  log_line(c->env->log, log_level::warn, "consumer on %s: %s: %s", c->stream, text,
+           rstream_error_text(status));
+  bool by_broker = c->update.by_broker;
+  settle(c);
+  if (!by_broker) return consumer_retreat(c, status, text);
+  answer_broker(c, wire::offset_none());
+  flow_give_up(c, status, text);
 }
 
 void on_stored_offset(conn_request *request, int status, wire::bytes body) {
@@ -87,13 +96,8 @@ void on_stored_offset(conn_request *request, int status, wire::bytes body) {
   } else if (status == RSTREAM_BROKER_NO_OFFSET) {
     tracker_reset(c);
     finish(c, wire::offset_none());
-  } else if (c->update.by_broker) {
-    log_line(c->env->log, log_level::warn, "consumer on %s: no stored offset: %s",
-             c->stream, rstream_error_text(status));
-    finish(c, best_guess(c));
   } else {
-    settle(c);
-    consumer_retreat(c, status, "the stored offset can't be had");
+    give_up(c, status);
   }
 }
 
@@ -107,15 +111,18 @@ void ask_stored_offset(consumer *c) {
   wire::query_offset request{.reference = c->name, .stream = c->stream};
   int rc = conn_request_send(member_conn(c->member), c->update.request,
                              wire::key::query_offset, request);
-  if (rc == 0) return;
-  settle(c);
-  consumer_retreat(c, rc, "can't ask for the stored offset");
+  if (rc < 0) give_up(c, rc);
+}
+
+// Of what was handed out; of a chunk that was cut, once its CRC is known.
+bool all_finished(const consumer *c) {
+  return list_empty(c->chunks) && c->streamed.at != streamed_chunk::stage::passing;
 }
 
 void find_default(consumer *c) {
   if (!c->update.to_active) {
     // Their offsets belong into what is stored before the next one begins.
-    if (list_empty(c->chunks)) return finish(c, {});
+    if (all_finished(c)) return finish(c, {});
     c->update.at = step::finishing;
   } else if (c->name && tracker_resumes(c) && !consumer_connection_gone(c)) {
     ask_stored_offset(c);
@@ -133,7 +140,7 @@ void on_deadline(net_timer *timer) {
     find_default(c);
     if (c->update.at == step::finishing) finish(c, {});
     break;
-  case step::query: finish(c, best_guess(c)); break;
+  case step::query: give_up(c, RSTREAM_ETIMEDOUT); break;
   case step::finishing: finish(c, {}); break;
   case step::answered:
   case step::none: break;
@@ -156,6 +163,13 @@ void ask(consumer *c) {
 
 }  // namespace
 
+void update_step_down(consumer *c) {
+  c->update.to_active = false;
+  c->update.by_broker = false;
+  stand_by(c);
+  ask(c);
+}
+
 void update_start(consumer *c) {
   c->update.to_active = true;
   c->update.by_broker = false;
@@ -176,22 +190,21 @@ void consumer_updated(consumer *c, const wire::consumer_update &frame) {
     c->update.correlation_id = frame.correlation_id;
     return answer_broker(c, wire::offset_none());
   }
+  update_state &u = c->update;
+  bool steps_down = c->resubscribe == resubscribe_step::stepping_down;
   // The broker has thought better of what it asked before.
-  if (c->update.at != step::none && c->update.by_broker) {
-    settle(c);
+  if (u.at != step::none && u.by_broker) {
+    if (!steps_down) settle(c);
     answer_broker(c, wire::offset_none());
   }
-  c->update.to_active = frame.active;
-  c->update.by_broker = true;
-  c->update.correlation_id = frame.correlation_id;
-  if (!frame.active) {
-    c->active = false;
-    chunks_drop_waiting(c);
-  }
-  if (c->closing || c->phase != consumer_phase::open) {
-    answer_broker(c, wire::offset_none());
-    return;
-  }
+  u.by_broker = true;
+  u.correlation_id = frame.correlation_id;
+  if (steps_down) return;  // it is on its way to what is asked
+  u.to_active = frame.active;
+  bool leaves = c->closing || c->phase != consumer_phase::open || flow_is_stopping(c);
+  if (leaves && !frame.active) tracker_store(c);
+  if (!frame.active) stand_by(c);
+  if (leaves) return answer_broker(c, wire::offset_none());
   ask(c);
 }
 
@@ -209,7 +222,7 @@ int consumer_update_done(consumer *c, const wire::offset_spec *spec) {
 
 void update_go_on(consumer *c) {
   update_state &u = c->update;
-  if (u.at == step::finishing && list_empty(c->chunks)) finish(c, {});
+  if (u.at == step::finishing && all_finished(c)) finish(c, {});
   if (u.at != step::answered) return;
   if (u.by_default || !u.to_active) {
     find_default(c);
