@@ -44,6 +44,29 @@ struct consumer_credit : consumer_test {
     deliver_at(offset, {large});
     ASSERT_TRUE(run_until([&] { return log.chunks == before + 1; }));
   }
+  // Loses the connection. The handshake of the next one stops at its first frame, and
+  // goes on after `meanwhile`: whatever that has the client send would come before the
+  // rest.
+  template <class Meanwhile>
+  void lose_connection(Meanwhile meanwhile) {
+    peer_link *next = nullptr;
+    peer_frame first;
+    broker.on_frame = [&](peer_link &l, const peer_frame &f) {
+      if (f.key != raw(key::peer_properties)) return false;
+      next = &l;
+      first = f;
+      return true;
+    };
+    link->close();
+    ASSERT_TRUE(run_until([&] { return next != nullptr; }));
+    meanwhile();
+    for (int i = 0; i < 5; i++) uv_run(&loop, UV_RUN_NOWAIT);  // its tasks
+    broker.on_frame = nullptr;
+    broker.answer(*next, first);
+    ASSERT_TRUE(run_until([&] { return log.states.size() == 3 && log.is_open(); }));
+    link = next;
+    EXPECT_EQ(link->frames.at(1).key, raw(key::sasl_handshake));
+  }
   void release_first() {
     rstream_chunk_release(log.kept.front());
     log.kept.erase(log.kept.begin());
@@ -110,6 +133,91 @@ TEST_F(consumer_credit, also_when_they_have_waited) {
   EXPECT_EQ(frames_of_credit(), 1u);
 }
 
+TEST_F(consumer_credit, by_threes_two_of_them_stay) {
+  rstream_consumer_options o = log.message_options();
+  o.name = "reader";
+  o.tracking = RSTREAM_TRACKING_MANUAL;
+  o.initial_credit = 8;
+  o.credit_every = 3;
+  open(o);
+  ASSERT_TRUE(wait_for_credits(7));
+  for (int i = 1; i <= 6; i++) {
+    deliver_at(100 + static_cast<uint64_t>(i), {"x"});
+    ASSERT_TRUE(run_until([&] { return consumer_stats().chunks == uint64_t(i); }));
+    settle();
+    EXPECT_EQ(credits(), 7 + i / 3 * 3) << i;
+  }
+  EXPECT_EQ(frames_of_credit(), 3u);
+}
+
+// ---- when there is no subscription to give it to
+
+// The broker would answer that it knows none.
+TEST_F(consumer_credit, none_is_given_between_two_subscriptions) {
+  peer_frame unsubscribe;
+  broker.on_frame = [&](peer_link &, const peer_frame &f) {
+    if (f.key != raw(key::unsubscribe)) return false;
+    unsubscribe = f;
+    return true;
+  };
+  log.keeps = true;
+  rstream_consumer_options o = log.chunk_options();
+  o.name = "reader";
+  o.tracking = RSTREAM_TRACKING_MANUAL;
+  open(o);
+  deliver_at(100, {"a"});
+  chunk_builder damaged;
+  damaged.first_offset = 101;
+  damaged.message("damaged").crc_change = 1;
+  deliver(damaged);
+  ASSERT_TRUE(wait_for(key::unsubscribe, 1));
+  release_kept();
+  settle();
+  EXPECT_EQ(credits(), 0);
+  link->answer(unsubscribe, wire::response::ok);
+  ASSERT_TRUE(wait_for(key::subscribe, 2));
+  EXPECT_EQ(first_credit(), 10) << "it is in here";
+  broker.on_frame = nullptr;
+  deliver_at(101, {"b"});
+  ASSERT_TRUE(run_until([&] { return log.chunks == 2; }));
+  settle();
+  EXPECT_EQ(credits(), 0);
+  release_kept();
+  ASSERT_TRUE(wait_for_credits(1));
+}
+
+// A chunk is finished while the next connection is being made.
+TEST_F(consumer_credit, nor_on_a_connection_that_is_still_being_made) {
+  options.recovery_first_ms = 5;
+  log.keeps = true;
+  open(log.chunk_options());
+  deliver_at(100, {"a"});
+  ASSERT_TRUE(run_until([&] { return log.chunks == 1; }));
+  lose_connection([&] { release_kept(); });
+  EXPECT_EQ(first_credit(), 10);
+  EXPECT_EQ(credits(), 0);
+}
+
+TEST_F(consumer_credit, a_broker_that_does_not_end_a_subscription_is_left) {
+  options.recovery_first_ms = 5;
+  options.request_timeout_ms = 20;
+  broker.on_frame = [](peer_link &, const peer_frame &f) {
+    return f.key == raw(key::unsubscribe);
+  };
+  open(log.message_options());
+  chunk_builder damaged;
+  damaged.message("damaged").crc_change = 1;
+  deliver(damaged);
+  ASSERT_TRUE(run_until([&] { return log.states.size() == 3 && log.is_open(); }));
+  auto subscriptions = link->of(key::subscribe);
+  ASSERT_EQ(subscriptions.size(), 2u);
+  auto second = decoded<wire::subscribe>(subscriptions[1]);
+  EXPECT_EQ(second.subscription_id, 1) << "nobody knows about 0";
+  link->send(encoded(wire::deliver{1, 2, 900, chunk_builder().message("good").build()}));
+  ASSERT_TRUE(wait_for_credits(1));
+  EXPECT_EQ(log.messages, "100=good");
+}
+
 // ---- within a budget
 
 // As many as fit if all are as large as the largest so far: five in 3 MB.
@@ -152,6 +260,22 @@ TEST_F(consumer_credit, one_is_awaited_in_any_case) {
   EXPECT_EQ(consumer_stats().messages, 3u);
 }
 
+// The last one went beyond the budget: what is left of that is nothing, not very much.
+TEST_F(consumer_credit, beyond_the_budget_there_is_no_room_for_any) {
+  open_within(2 * large_takes_bytes - 1000, 8);
+  ASSERT_TRUE(wait_for_credits(7));
+  deliver_at(99, {"small"});
+  ASSERT_TRUE(run_until([&] { return log.chunks == 1; }));
+  keep_large(100);
+  keep_large(101);
+  release_first();
+  settle();
+  EXPECT_EQ(credits(), 7);
+  EXPECT_EQ(frames_of_credit(), 1u);
+  EXPECT_EQ(consumer_stats().chunks_dropped, 0u);
+  release_kept();
+}
+
 // What can't be held is asked for anew, once half of the budget is free.
 TEST_F(consumer_credit, beyond_the_budget_the_broker_begins_anew_when_there_is_room) {
   open_within(3 * large_takes_bytes, 8);
@@ -174,6 +298,19 @@ TEST_F(consumer_credit, beyond_the_budget_the_broker_begins_anew_when_there_is_r
   EXPECT_EQ(consumer_stats().chunks_held, 2u);
   EXPECT_EQ(consumer_stats().resubscribes, 1u);
   release_kept();
+}
+
+TEST_F(consumer_credit, lost_while_it_waits_for_room_it_begins_anew_once) {
+  options.recovery_first_ms = 5;
+  open_within(3 * large_takes_bytes, 8);
+  ASSERT_TRUE(wait_for_credits(7));
+  for (uint64_t offset = 100; offset < 103; offset++) keep_large(offset);
+  deliver_at(103, {large});
+  ASSERT_TRUE(wait_for(key::unsubscribe, 1));
+  settle();
+  lose_connection([&] { release_kept(); });
+  settle();
+  EXPECT_EQ(subscribed(), "103 ");
 }
 
 // ---- chunks that are not handed out

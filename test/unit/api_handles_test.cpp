@@ -243,6 +243,13 @@ TEST_F(api_handles, a_consumer_closes_once) {
   EXPECT_EQ(rstream_consumer_close(c, nullptr), 0);
   EXPECT_EQ(rstream_consumer_close(c, nullptr), RSTREAM_ECLOSED);
   EXPECT_EQ(rstream_consumer_store_offset(c, 1), RSTREAM_ECLOSED);
+  auto on_offset = [](rstream_consumer *, int, uint64_t, void *) {};
+  EXPECT_EQ(rstream_consumer_query_offset(c, on_offset, nullptr), RSTREAM_ECLOSED);
+  EXPECT_EQ(rstream_consumer_update_done(c, RSTREAM_OFFSET_FIRST, 0), RSTREAM_ECLOSED);
+  EXPECT_EQ(rstream_consumer_pause(c), RSTREAM_ECLOSED);
+  EXPECT_EQ(rstream_consumer_resume(c), RSTREAM_ECLOSED);
+  EXPECT_EQ(rstream_consumer_grant_credit(c, 1), RSTREAM_ECLOSED);
+  EXPECT_EQ(rstream_consumer_reconnect(c), RSTREAM_ECLOSED);
 }
 
 TEST_F(api_handles, storing_an_offset_before_the_consumer_is_open_is_not_possible) {
