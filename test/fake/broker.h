@@ -170,6 +170,7 @@ struct subscription {
   std::map<std::string, std::string> properties{};  // as Subscribe gave them
   std::set<std::string> filters{};
   bool match_unfiltered = false;
+  uint32_t spoiled = 0;  // so many of its next chunks are sent with a wrong CRC
   fake::activity activity = fake::activity::plain;
   std::string group{};  // of a single active consumer
 };

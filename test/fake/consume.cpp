@@ -37,6 +37,10 @@ void send_chunk(subscription &sub, const chunk &ch) {
   out[8] = sub.id;
   if (p.deliver_version >= 2) wire::store_u64be(out + 9, sub.stream->committed_chunk_id);
   std::memcpy(out + prefix, ch.header, chunk_header_bytes);
+  if (sub.spoiled > 0) {
+    sub.spoiled--;
+    out[prefix + 32] ^= 1;
+  }
   if (ch.data_bytes < smallest_shared_bytes) {
     if (ch.data_bytes) std::memcpy(peer_put(p, ch.data_bytes), ch.data, ch.data_bytes);
   } else {
@@ -57,6 +61,7 @@ void credit_notice(peer &p, wire::response code, uint8_t id) {
 void on_update_due(net_timer *timer) {
   peer &p = owner_of<peer>(timer);
   entry_scope scope(*p.broker->cluster);
+  p.count.refused++;
   peer_close(p);
 }
 

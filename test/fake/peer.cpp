@@ -50,13 +50,14 @@ void leave(peer &p) {
   p.state = peer_state::ended;
   net &world = world_of(p);
   stop(world, p.step_timer);
-  stop(world, p.update_timer);
   stop(world, p.heartbeat_timer);
   for (auto &call : p.delayed) stop(world, call->due);
   for (int id = 0; id < 256; id++) {
     publisher_remove(p, static_cast<uint8_t>(id));
     subscription_remove(p, static_cast<uint8_t>(id));
   }
+  // The turn of one may have gone to another one, which is gone by now, too.
+  stop(world, p.update_timer);
 }
 
 void on_step_due(net_timer *timer) {

@@ -340,6 +340,7 @@ void close_env(env_model &m) {
     c->closing = true;
     c->c = nullptr;
   }
+  followers_forget(m);
   m.closing = true;
   calling inside(r);
   int rc = rstream_env_close(m.env, on_env_closed, &m);

@@ -80,6 +80,10 @@ void print_totals(const run_report &t, double seconds) {
          ", chunks kept %" PRIu64 "\n",
          t.messages_accepted, t.messages_confirmed, t.messages_failed,
          t.messages_consumed, t.windows_filled, t.writes_cut_short, t.chunks_kept);
+  printf("followers %" PRIu64 ", turns of single active ones %" PRIu64
+         ", messages followed %" PRIu64 ", offsets stored %" PRIu64
+         ", chunks spoiled %" PRIu64 "\n",
+         t.followers, t.turns, t.messages_followed, t.offsets_stored, t.chunks_spoiled);
   printf("%" PRIu64 " events and %.0f s of virtual time in %.1f s\n", t.events,
          static_cast<double>(t.virtual_ms) / 1000, seconds);
 }

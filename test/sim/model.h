@@ -32,6 +32,7 @@ struct plan {
   uint32_t most_handles = 12;  // producers and consumers open at a time, each
   bool loses_connections = false;
   uint32_t faults = 0;         // 1/1000, at each action: something befalls the cluster
+  uint32_t follows = 0;        // 1/1000, at each action: something about followers
   bool holds_commits = false;  // chunks are committed, and so confirmed, one by one
 };
 
@@ -116,6 +117,39 @@ struct consumer_model {
   bool tells_closed = false;
 };
 
+// Consumers of one name on one stream: one after the other, or a group of single active
+// ones.
+struct follow_group {
+  std::string name;
+  size_t stream = 0;
+  bool single = false;
+  uint64_t seen_end = 0;  // all messages below were handed out to one of them
+};
+
+// A consumer that stores its offset, and goes on where that of its name is.
+struct follower_model {
+  run *r = nullptr;
+  env_model *env = nullptr;
+  follow_group *group = nullptr;
+  uint32_t serial = 0;
+  rstream_consumer *c = nullptr;
+  rstream_consumer_options options = {};
+  std::vector<rstream_chunk *> held;
+  bool found = false;   // an offset was stored when it asked last,
+  uint64_t stored = 0;  // this one
+  bool its_turn = false;
+  bool fresh = true;  // what comes next is the first of its turn
+  uint64_t next = 0;
+  uint64_t again_from =
+      UINT64_MAX;  // of a chunk that turned out bad when it was streamed
+  bool open = false;
+  bool paused = false;
+  bool owes_answer = false;  // to on_update
+  bool ended = false;
+  bool closing = false;
+  bool closed = false;
+};
+
 // A chunk that is kept beyond its callback.
 struct held_chunk {
   consumer_model *consumer;
@@ -170,6 +204,8 @@ struct run {
   std::vector<std::unique_ptr<env_model>> envs;
   std::vector<std::unique_ptr<producer_model>> producers;  // by serial
   std::vector<std::unique_ptr<consumer_model>> consumers;
+  std::vector<std::unique_ptr<follow_group>> groups;
+  std::vector<std::unique_ptr<follower_model>> followers;
   std::vector<std::unique_ptr<request_model>> requests;
   std::vector<std::unique_ptr<flush_model>> flushes;
   std::deque<completion_model> completions;
@@ -244,6 +280,26 @@ void draw_producer_options(run &r, rstream_producer_options &o);
 void send_some(producer_model &m, uint32_t count);
 // It may have ended, and be telling outcomes first.
 bool is_over(const producer_model &m);
+
+// ---- following.cpp
+
+// Names to follow under; the brokers' side is watched.
+void following_start(run &r);
+void follow_some(run &r);
+// The environment is closed by the application: its consumers must not be used any more.
+void followers_forget(const env_model &env);
+// Nobody holds up a group any more.
+void followers_go_on(run &r);
+
+// ---- following_promises.cpp
+
+// The peer at the other end; nullptr: none, as far as the network knows.
+fake::peer *peer_of_follower(const follower_model &m);
+void check_followed(follower_model &m, const rstream_message_view &view);
+void check_queried(run &r, const fake::peer &from, const fake::frame &fr);
+void check_offset_stored(run &r, const fake::peer &from, const fake::frame &fr);
+void check_followers_now(run &r);
+bool followers_settled(run &r, std::string &why);
 
 // ---- requests.cpp
 

@@ -416,11 +416,13 @@ void check_now(run &r) {
     if (m->c && open_and_alive(m->opened, m->ended, m->closing))
       check_consumer_now(r, *m);
   }
+  check_followers_now(r);
   check_brokers_now(r);
 }
 
 bool is_settled(run &r, std::string &why) {
-  return producers_settled(r, why) && consumers_settled(r, why);
+  return producers_settled(r, why) && consumers_settled(r, why) &&
+         followers_settled(r, why);
 }
 
 void check_at_end(run &r) {

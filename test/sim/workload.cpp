@@ -108,6 +108,9 @@ void draw_plan(run &r) {
     }
     r.streams.push_back(s);
   }
+  if (!random_chance(c, 500)) return;
+  p.follows = static_cast<uint32_t>(random_between(c, 100, 500));
+  following_start(r);
 }
 
 // ---- acting
@@ -205,15 +208,18 @@ void enter(run &r, phase next) {
   for (size_t i = r.held.size(); next == phase::settling && i-- > 0;) {
     if (r.held[i]->consumer->c) release_held(r, i);
   }
+  if (next != phase::acting) followers_go_on(r);
 }
 
 bool waited(const run &r, uint64_t us) { return r.s.now_us - r.phase_began_us > us; }
 
 void settle(run &r) {
   reconnect_some(r, 1000);
+  followers_go_on(r);
   if (r.p.faults) faults_end(r);
   // A slow network is no fault as long as something moves.
-  uint64_t moved = r.report.messages_consumed + r.report.messages_confirmed;
+  uint64_t moved = r.report.messages_consumed + r.report.messages_confirmed +
+                   r.report.messages_followed;
   bool losses = r.p.loses_connections || r.p.faults > 0;
   if (moved != r.moved && !losses) r.phase_began_us = r.s.now_us;
   r.moved = moved;
@@ -251,6 +257,7 @@ void step(void *arg) {
     delay = random_below(r.chance, r.p.action_gap_us_max + 1);
     if (r.actions_done++ < r.p.actions) {
       fault_some(r);
+      follow_some(r);
       act(r);
     } else {
       enter(r, phase::settling);
@@ -294,6 +301,11 @@ void report_add(run_report &total, const run_report &r) {
   total.writes_cut_short += r.writes_cut_short;
   total.windows_filled += r.windows_filled;
   total.chunks_kept += r.chunks_kept;
+  total.followers += r.followers;
+  total.messages_followed += r.messages_followed;
+  total.turns += r.turns;
+  total.offsets_stored += r.offsets_stored;
+  total.chunks_spoiled += r.chunks_spoiled;
 }
 
 run_report run_seed(uint64_t seed, FILE *trace) {

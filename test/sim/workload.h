@@ -30,6 +30,11 @@ struct run_report {
   uint64_t writes_cut_short = 0;
   uint64_t windows_filled = 0;
   uint64_t chunks_kept = 0;  // beyond their callback
+  uint64_t followers = 0;
+  uint64_t messages_followed = 0;
+  uint64_t turns = 0;  // of single active consumers
+  uint64_t offsets_stored = 0;
+  uint64_t chunks_spoiled = 0;
 };
 
 void report_add(run_report &total, const run_report &r);

@@ -1037,6 +1037,19 @@ TEST_F(fake_broker, one_of_a_group_is_active) {
   EXPECT_TRUE(one.closed) << "no answer to ConsumerUpdate";
 }
 
+// The turn goes from one to the other, and no further.
+TEST_F(fake_broker, members_that_go_together_leave_nothing_behind) {
+  stream_create(c, "s");
+  fake_link &l = open();
+  for (uint8_t id : {1, 2}) {
+    subscribe(l, id, wire::offset_first(), 10,
+              {{"single-active-consumer", "true"}, {"name", "app"}});
+    l.got.clear();
+  }
+  gone(l);
+  EXPECT_EQ(world.base.timers, nullptr);
+}
+
 // The answer may have been on its way when the subscription went.
 TEST_F(fake_broker, an_answer_about_a_subscription_that_is_gone_is_an_answer) {
   stream_create(c, "s");
