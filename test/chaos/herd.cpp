@@ -22,7 +22,7 @@
 
 namespace {
 
-constexpr uint64_t limit_ms = 1800 * 1000;  // for all of it
+constexpr uint64_t limit_ms = 120 * 1000;  // for all to open, and to come back
 constexpr uint64_t dial_every_ms = 5;
 const char *const stream = "rstream-herd";
 
@@ -35,6 +35,7 @@ struct client {
   uint64_t unconfirmed = 0;
   bool open = false;
   bool lost = false;
+  bool dialled = false;  // since somebody listens
 };
 
 enum class step : uint8_t { opening, open, away, starting, back, deleting, closing };
@@ -59,7 +60,7 @@ struct herd {
   uint64_t lost_ms = 0, lost_cpu_us = 0, lost_rss_kb = 0;
   uint64_t back_ms = 0;
   uint64_t first_confirm_ms = 0, first_delivery_ms = 0;
-  std::vector<uint64_t> open_again_ms;
+  std::vector<uint64_t> dialled_ms, open_again_ms;
 };
 
 uint64_t now_ms() { return uv_hrtime() / 1000000; }
@@ -143,16 +144,20 @@ void print_away(const herd &h) {
   fflush(stdout);
 }
 
-void print_back(herd &h) {
-  std::vector<uint64_t> &t = h.open_again_ms;
+void print_spread(const char *what, std::vector<uint64_t> &t) {
+  if (t.empty()) return;
   std::sort(t.begin(), t.end());
+  printf("%zu clients %s: the first after %" PRIu64 " ms, half of them %" PRIu64
+         ", 90 %% %" PRIu64 ", the last %" PRIu64 "\n",
+         t.size(), what, t.front(), t[t.size() / 2], t[t.size() * 9 / 10], t.back());
+}
+
+void print_back(herd &h) {
   printf("since somebody listens: first confirm after %" PRIu64
          " ms, first delivery after %" PRIu64 " ms\n",
          h.first_confirm_ms, h.first_delivery_ms);
-  printf("%zu of %zu clients open again: the first after %" PRIu64
-         " ms, half of them %" PRIu64 ", 90 %% %" PRIu64 ", the last %" PRIu64 "\n",
-         t.size(), h.clients.size(), t.front(), t[t.size() / 2], t[t.size() * 9 / 10],
-         t.back());
+  print_spread("dialled", h.dialled_ms);
+  print_spread("open again", h.open_again_ms);
   printf("%" PRIu64 " messages failed\n", sum(h).messages_failed);
 }
 
@@ -166,6 +171,7 @@ bool all_settled(const herd &h) {
 void look(herd &h) {
   if (h.at == step::opening && all_settled(h) && h.consumed > 0) {
     h.at = step::open;
+    uv_timer_stop(&h.limit);  // how long the broker stays away is not its affair
     rstream_env_stats s = sum(h);
     printf("%zu clients open, %u connections\n", h.clients.size(),
            s.connections_for_locator + s.connections_for_producers +
@@ -177,6 +183,11 @@ void look(herd &h) {
     print_back(h);
     delete_and_close(h);
   }
+}
+
+void is_back(herd &h) {
+  h.back_ms = now_ms();
+  h.at = step::back;
 }
 
 int send_one(client &c, size_t size) {
@@ -213,11 +224,13 @@ void client_lost(client &c) {
 void on_state(rstream_producer *, const rstream_state *state, void *user) {
   client &c = *static_cast<client *>(user);
   herd &h = *c.all;
+  if (h.at >= step::deleting) return;
   if (state->state == RSTREAM_STATE_CLOSED)
     return fail(h, "a client gave up", state->text);
   if (state->state == RSTREAM_STATE_RECOVERING) return client_lost(c);
   if (state->state != RSTREAM_STATE_OPEN) return;
   c.open = true;
+  if (h.at == step::starting) is_back(h);  // whatever became of dialling
   if (!c.lost) {
     send_one(c, 10);
   } else if (h.back_ms > 0) {
@@ -232,6 +245,12 @@ void on_confirm(rstream_producer *, const rstream_confirms *confirms, void *user
   c.unconfirmed -= confirms->count;
   if (h.back_ms > 0 && h.first_confirm_ms == 0) h.first_confirm_ms = now_ms() - h.back_ms;
   look(h);
+}
+
+void on_consumer_state(rstream_consumer *, const rstream_state *state, void *user) {
+  herd &h = *static_cast<herd *>(user);
+  if (h.at < step::deleting && state->state == RSTREAM_STATE_CLOSED)
+    fail(h, "the consumer gave up", state->text);
 }
 
 void on_message(rstream_consumer *, const rstream_message_view *, void *user) {
@@ -252,9 +271,7 @@ void on_dialled(uv_connect_t *request, int status) {
     herd &all = *static_cast<herd *>(handle->data);
     if (all.at == step::starting) uv_timer_start(&all.dial_timer, dial, dial_every_ms, 0);
   });
-  if (status < 0 || h.at != step::starting) return;
-  h.back_ms = now_ms();
-  h.at = step::back;
+  if (status == 0 && h.at == step::starting) is_back(h);
 }
 
 void dial(uv_timer_t *timer) {
@@ -270,16 +287,28 @@ void on_starting(uv_signal_t *signal, int) {
   if (h.at != step::away) return fail(h, "SIGUSR1", "the broker is not away");
   print_away(h);
   h.at = step::starting;
+  uv_timer_again(&h.limit);
   dial(&h.dial_timer);
 }
 
 // ---- the beginning
+
+// Comes before each connection.
+void on_address(rstream_env *, rstream_address *, void *user) {
+  client &c = *static_cast<client *>(user);
+  herd &h = *c.all;
+  if (h.back_ms == 0 || c.dialled) return;
+  c.dialled = true;
+  h.dialled_ms.push_back(now_ms() - h.back_ms);
+}
 
 bool open_env(client &c) {
   rstream_env_options o;
   rstream_env_options_init(&o);
   o.uri = getenv("RSTREAM_BROKER_URI");
   o.connection_name = "herd";
+  o.on_address = on_address;
+  o.address_user = &c;
   return rstream_env_create(&c.env, c.all->loop, &o) == 0;
 }
 
@@ -302,6 +331,7 @@ bool open_consumer(herd &h) {
   o.stream = stream;
   o.offset_type = RSTREAM_OFFSET_FIRST;
   o.on_message = on_message;
+  o.on_state = on_consumer_state;
   o.user = &h;
   return rstream_consumer_open(&h.consumer, h.clients[0].env, &o) == 0;
 }
@@ -330,18 +360,27 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &r);
 }
 
+void on_limit(uv_timer_t *timer) {
+  herd &h = *static_cast<herd *>(timer->data);
+  size_t open = 0, unconfirmed = 0;
+  for (const client &c : h.clients) {
+    open += c.open;
+    unconfirmed += c.unconfirmed > 0;
+  }
+  fprintf(stderr,
+          "herd: %zu clients are open, %zu opened again, %zu wait for confirms; first "
+          "delivery after %" PRIu64 " ms\n",
+          open, h.open_again_ms.size(), unconfirmed, h.first_delivery_ms);
+  fail(h, "time is over", "in the wrong state");
+}
+
 void start(herd &h) {
   uv_signal_init(h.loop, &h.starting);
   uv_timer_init(h.loop, &h.limit);
   uv_timer_init(h.loop, &h.dial_timer);
   h.starting.data = h.limit.data = h.dial_timer.data = &h;
   uv_signal_start(&h.starting, on_starting, SIGUSR1);
-  uv_timer_start(
-      &h.limit,
-      [](uv_timer_t *t) {
-        fail(*static_cast<herd *>(t->data), "not all came back", "time is over");
-      },
-      limit_ms, 0);
+  uv_timer_start(&h.limit, on_limit, limit_ms, limit_ms);
   uv_ip4_addr("127.0.0.1", port_of_broker(), &h.address);
   if (!open_env(h.clients[0])) return fail(h, "opening", "the first client");
   if (rstream_stream_create(h.clients[0].env, stream, nullptr, on_created, &h) < 0)
