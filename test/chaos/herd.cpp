@@ -278,8 +278,9 @@ void dial(uv_timer_t *timer) {
   herd &h = *static_cast<herd *>(timer->data);
   uv_tcp_init(h.loop, &h.dial);
   h.dial.data = h.dial_request.data = &h;
-  uv_tcp_connect(&h.dial_request, &h.dial, reinterpret_cast<sockaddr *>(&h.address),
-                 on_dialled);
+  int rc = uv_tcp_connect(&h.dial_request, &h.dial,
+                          reinterpret_cast<sockaddr *>(&h.address), on_dialled);
+  if (rc < 0) on_dialled(&h.dial_request, rc);
 }
 
 void on_starting(uv_signal_t *signal, int) {
