@@ -164,10 +164,19 @@ void on_credit_error(conn *c, const wire::credit_error &frame) {
 }
 
 // The broker has dropped what this connection had on the stream: the ids are free.
+// DeclarePublisher or Subscribe is on its way.
+bool is_declaring(const shared_conn *s, member &m) {
+  return s->kind == member_kind::producer ? producer_is_declaring(producer_of(m))
+                                          : consumer_is_subscribing(consumer_of(m));
+}
+
 void on_metadata_update(conn *c, const wire::metadata_update &frame) {
   shared_conn *s = shared_of(c);
   for (member *m : s->by_id) {
     if (!m || frame.stream != m->stream) continue;
+    // What is not answered yet comes to the broker after it has said this: it concerns
+    // those before. Left alone, the broker would have one that nobody knows of.
+    if (is_declaring(s, *m)) continue;
     connections_leave(*m, leave_kind::released);
     tell_lost(s, *m, RSTREAM_EUNAVAILABLE,
               "the broker reports the stream as unavailable");

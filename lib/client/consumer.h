@@ -244,6 +244,10 @@ inline void consumer_fill_view(rstream_message_view &view, const chunk_record &r
 
 // From the connection.
 void consumer_connected(consumer *c);
+inline bool consumer_is_subscribing(const consumer *c) {
+  return c->phase == consumer_phase::subscribing ||
+         c->resubscribe == resubscribe_step::subscribing;
+}
 void consumer_lost(consumer *c, int reason, const char *text);
 void consumer_delivered(consumer *c, const wire::deliver &frame, slab *owner);
 void consumer_updated(consumer *c, const wire::consumer_update &frame);

@@ -310,6 +310,9 @@ template <send_way way>
 
 // From the connection.
 void producer_connected(producer *p);
+inline bool producer_is_declaring(const producer *p) {
+  return p->phase == producer_phase::declaring;
+}
 void producer_lost(producer *p, int reason, const char *text);
 void producer_confirmed(producer *p, const wire::publish_confirm &frame);
 void producer_refused(producer *p, const wire::publish_error &frame);

@@ -47,6 +47,31 @@ struct recovery : fake_client {
 
 }  // namespace
 
+// The stream was lost, and is there again, before the broker saw the request: what it
+// says about the time before concerns nobody who waits for an answer.
+TEST_F(recovery, what_is_not_declared_yet_is_not_lost_with_the_stream) {
+  for (key declaring : {key::declare_publisher, key::subscribe}) {
+    fake::on_frame(node(), declaring, [](fake::peer &from, const fake::frame &) {
+      fake::peer_send(from, fake::frame_of(wire::metadata_update{6, "invoices"}));
+      return fake::verdict::pass;
+    });
+  }
+  create();
+  producer_log &told = new_producer_log();
+  rstream_producer_options o = told.options();
+  o.name = "app";
+  rstream_producer *p = open_producer(told, o);
+  consumer_log &seen = new_consumer_log();
+  open_consumer(seen, seen.message_options());
+  send(p, "one");
+  ASSERT_TRUE(run_until([&] { return told.outcomes.size() == 1; }));
+  ASSERT_TRUE(run_until([&] { return seen.messages == "0=one"; }));
+  EXPECT_EQ(letters(told.states), "O");
+  EXPECT_EQ(letters(seen.states), "O");
+  EXPECT_EQ(frames_of(key::declare_publisher), 1u);
+  EXPECT_EQ(frames_of(key::subscribe), 1u);
+}
+
 TEST_F(recovery, unconfirmed_messages_are_sent_again_before_newer_ones) {
   create();
   producer_log &log = new_producer_log();
