@@ -72,14 +72,21 @@ bool parse(int argc, char **argv, arguments &a) {
 void print_totals(const run_report &t, double seconds) {
   printf("environments %" PRIu64 ", producers %" PRIu64 ", consumers %" PRIu64
          ", requests %" PRIu64 ", connections %" PRIu64 " of which lost %" PRIu64
-         "; faults %" PRIu64 ", losses told %" PRIu64 ", made good %" PRIu64 "\n",
+         "; losses told %" PRIu64 ", made good %" PRIu64 "\n",
          t.environments, t.producers, t.consumers, t.requests, t.connections,
-         t.connections_lost, t.faults, t.losses, t.recoveries);
+         t.connections_lost, t.losses, t.recoveries);
   printf("messages accepted %" PRIu64 ", confirmed %" PRIu64 ", failed %" PRIu64
          ", consumed %" PRIu64 "; windows filled %" PRIu64 ", writes cut short %" PRIu64
          ", chunks kept %" PRIu64 "\n",
          t.messages_accepted, t.messages_confirmed, t.messages_failed,
          t.messages_consumed, t.windows_filled, t.writes_cut_short, t.chunks_kept);
+  printf("faults:");
+  for (size_t i = 0; i < fault_kinds; i++) {
+    printf("%s %s %" PRIu64, i ? "," : "", fault_name(static_cast<fault>(i)),
+           t.faults[i]);
+  }
+  printf("; elections %" PRIu64 ", events held up %" PRIu64 "\n", t.elections,
+         t.events_held);
   printf("followers %" PRIu64 ", turns of single active ones %" PRIu64
          ", messages followed %" PRIu64 ", offsets stored %" PRIu64
          ", chunks spoiled %" PRIu64 "\n",

@@ -13,6 +13,8 @@ namespace {
 
 constexpr uint64_t segment_gap_us_max = 30;
 constexpr int reads_per_event = 8;
+// Connections that were held up go on within this time, in no particular order.
+constexpr uint64_t held_spread_us = 2000;
 
 endpoint *endpoint_of(transport *t) { return reinterpret_cast<endpoint *>(t); }
 size_t unread(const pipe &p) { return p.bytes.size() - p.head; }
@@ -220,8 +222,13 @@ ptrdiff_t network_write(transport *t, std::span<const net_buffer> buffers) {
   if (take > 0) {
     uint64_t arrival =
         s.now_us + c.latency_us + random_below(s.chance, s.sky.jitter_us + 1);
+    const host &other = *c.ends[1 - e->side]->home;
+    arrival += e->home->slow_latency_us + other.slow_latency_us;
     arrival = std::max(arrival, p.last_arrival_us);
-    if (s.sky.bytes_per_ms) arrival += take * 1000 / s.sky.bytes_per_ms;
+    for (uint32_t rate :
+         {s.sky.bytes_per_ms, e->home->slow_bytes_per_ms, other.slow_bytes_per_ms}) {
+      if (rate) arrival += take * 1000 / rate;
+    }
     p.last_arrival_us = arrival;
     p.arrivals.push_back({arrival, take});
     queue_arrival(s, c, 1 - e->side);
@@ -373,7 +380,53 @@ void on_resolved(simulation &s, uint64_t id) {
 
 }  // namespace
 
+namespace {
+
+// Whom an event of a connection concerns; nullptr: none.
+const connection *subject_of(const simulation &s, const event &e) {
+  switch (e.kind) {
+  case event_kind::accept:
+  case event_kind::connected: return s.connections[e.subject].get();
+  case event_kind::arrive:
+  case event_kind::writable:
+  case event_kind::broken: return s.connections[e.subject / 2].get();
+  default: return nullptr;
+  }
+}
+
+uint64_t paused_until(const simulation &s, uint32_t host_id) {
+  const host *h = host_id < s.hosts.size() ? s.hosts[host_id] : nullptr;
+  return h ? h->paused_until_us : 0;
+}
+
+// Until when nothing gets through from one end to the other.
+uint64_t held_until(const simulation &s, const connection &c) {
+  uint64_t until =
+      std::max(paused_until(s, c.maker_host), paused_until(s, c.target_host));
+  for (const partition &p : s.partitions) {
+    bool apart = (p.hosts[0] == c.maker_host && p.hosts[1] == c.target_host) ||
+                 (p.hosts[1] == c.maker_host && p.hosts[0] == c.target_host);
+    if (apart) until = std::max(until, p.until_us);
+  }
+  return until;
+}
+
+// True when it comes later.
+bool hold_event(simulation &s, const event &e) {
+  const connection *c = subject_of(s, e);
+  uint64_t until = c ? held_until(s, *c) : 0;
+  if (until <= s.now_us) return false;
+  s.events_held++;
+  // What happens to one connection stays in order.
+  uint64_t late_us = c->id * 2654435761u % held_spread_us;
+  event_push(s, until - s.now_us + late_us, e.kind, e.subject);
+  return true;
+}
+
+}  // namespace
+
 void network_event(simulation &s, const event &e) {
+  if (hold_event(s, e)) return;
   switch (e.kind) {
   case event_kind::resolved: return on_resolved(s, e.subject);
   case event_kind::accept: return on_accept(s, *s.connections[e.subject]);
@@ -429,6 +482,7 @@ int network_connect(net *world, transport **t, const net_address &address,
   endpoint *e = new_endpoint(h, c, 0);
   if (!e) return UV_ENOMEM;
   place target = place_of(address);
+  c.maker_host = h->id;
   c.target_host = target.host;
   c.target_port = target.port;
   e->base.events = events;
@@ -474,6 +528,25 @@ void connection_lose(simulation &s, connection &c, loss how) {
   }
   break_later(s, c, 0);
   break_later(s, c, 1);
+}
+
+void hosts_part(simulation &s, const host &a, const host &b, uint64_t us) {
+  trace_line(s, nullptr, "%s and %s are parted", a.name.c_str(), b.name.c_str());
+  s.partitions.push_back({{a.id, b.id}, s.now_us + us});
+}
+
+void host_pause(host &h, uint64_t us) {
+  trace_line(*h.world, &h, "pauses");
+  h.paused_until_us = h.world->now_us + us;
+}
+
+void network_heal(simulation &s) {
+  s.partitions.clear();
+  for (host *h : s.hosts) {
+    if (!h) continue;
+    h->paused_until_us = 0;
+    h->slow_bytes_per_ms = h->slow_latency_us = 0;
+  }
 }
 
 size_t connections_open(const simulation &s) {

@@ -296,7 +296,9 @@ void report_add(run_report &total, const run_report &r) {
   total.connections += r.connections;
   total.connections_lost += r.connections_lost;
   total.losses += r.losses;
-  total.faults += r.faults;
+  for (size_t i = 0; i < fault_kinds; i++) total.faults[i] += r.faults[i];
+  total.elections += r.elections;
+  total.events_held += r.events_held;
   total.recoveries += r.recoveries;
   total.writes_cut_short += r.writes_cut_short;
   total.windows_filled += r.windows_filled;
@@ -324,6 +326,7 @@ run_report run_seed(uint64_t seed, FILE *trace) {
   report.events = r->s.events_run;
   report.virtual_ms = r->s.now_us / 1000;
   report.connections_lost = r->s.connections_lost;
+  report.events_held = r->s.events_held;
   report.writes_cut_short = r->s.writes_cut_short;
   if (report.failure.empty()) {
     simulation_release(r->s);

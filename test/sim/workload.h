@@ -9,6 +9,22 @@
 
 namespace rstream::sim {
 
+// What can befall a cluster and the network to it.
+enum class fault : uint8_t {
+  crash,
+  leader_lost,
+  users_dropped,
+  alarm,
+  connection_broken,
+  partition,
+  pause,
+  slow_node,
+  clock_leap,
+  none
+};
+constexpr size_t fault_kinds = static_cast<size_t>(fault::none);
+const char *fault_name(fault kind);
+
 // What happened in a run; shows that the runs are worth something.
 struct run_report {
   std::string failure;  // empty: all promises were kept
@@ -24,9 +40,11 @@ struct run_report {
   uint64_t messages_consumed = 0;
   uint64_t connections = 0;
   uint64_t connections_lost = 0;
-  uint64_t losses = 0;      // told by producers and consumers
-  uint64_t faults = 0;      // of the cluster
-  uint64_t recoveries = 0;  // those made good
+  uint64_t losses = 0;  // told by producers and consumers
+  uint64_t faults[fault_kinds] = {};
+  uint64_t elections = 0;
+  uint64_t events_held = 0;  // by partitions and pauses
+  uint64_t recoveries = 0;   // those made good
   uint64_t writes_cut_short = 0;
   uint64_t windows_filled = 0;
   uint64_t chunks_kept = 0;  // beyond their callback

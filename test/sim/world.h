@@ -83,7 +83,10 @@ struct host {
   uint64_t wake_event = 0;  // sequence of the one that counts; 0: none
   bool turn_queued = false;
   bool closing = false;
-  uint32_t endpoints = 0;  // transports that are open
+  uint64_t paused_until_us = 0;    // nothing reaches it, nothing leaves it
+  uint32_t slow_bytes_per_ms = 0;  // all it sends and gets on a connection; 0: no limit
+  uint32_t slow_latency_us = 0;    // more, for each write
+  uint32_t endpoints = 0;          // transports that are open
   uint32_t lookups = 0;
   void (*on_closed)(void *arg) = nullptr;
   void *on_closed_arg = nullptr;
@@ -111,6 +114,7 @@ struct connection {
   uint32_t id = 0;
   endpoint *ends[2] = {};  // [0] made it, [1] accepted it; nullptr once closed
   pipe to[2];              // what the end of that number reads
+  uint32_t maker_host = 0;
   uint32_t target_host = 0;
   uint16_t target_port = 0;
   uint64_t latency_us = 0;
@@ -138,6 +142,12 @@ struct lookup {
   int status = 0;
 };
 
+// Between two hosts nothing gets through for a while.
+struct partition {
+  uint32_t hosts[2];
+  uint64_t until_us;
+};
+
 // A new connection: set `t->events` and `t->owner`, or close it.
 struct listener {
   void (*on_accept)(void *arg, transport *t) = nullptr;
@@ -151,9 +161,10 @@ struct simulation {
   uint64_t events_run = 0;
   random chance;  // of the network
   weather sky;
-  std::vector<event> queue;                               // a heap
-  std::vector<host *> hosts;                              // by id; nullptr once closed
-  std::vector<std::unique_ptr<connection>> connections;   // by id
+  std::vector<event> queue;                              // a heap
+  std::vector<host *> hosts;                             // by id; nullptr once closed
+  std::vector<std::unique_ptr<connection>> connections;  // by id
+  std::vector<partition> partitions;
   std::vector<lookup *> lookups;                          // by id; nullptr once done
   std::map<std::string, std::vector<std::string>> names;  // more names of hosts
   std::map<std::pair<uint32_t, uint16_t>, listener> listeners;
@@ -163,6 +174,7 @@ struct simulation {
   std::string failure;  // the first promise that was broken
   // Counted for those who want to know that something happened at all.
   uint64_t connections_lost = 0;
+  uint64_t events_held = 0;  // by pauses and partitions
   uint64_t writes_cut_short = 0;
 };
 
@@ -177,6 +189,8 @@ void simulation_stop(simulation &s);
 // Calls run(arg) after that time. It must not be gone then.
 void simulation_call(simulation &s, uint64_t delay_us, void (*run)(void *arg), void *arg);
 
+// The clock leaps, as when a machine was suspended: what was due meanwhile is late.
+void simulation_leap(simulation &s, uint64_t us);
 // Notes what went wrong, and stops. Only the first one counts.
 [[gnu::format(printf, 2, 3)]] void simulation_fail(simulation &s, const char *format,
                                                    ...);
@@ -211,6 +225,12 @@ void transport_reset(transport *t);
 // A peer that does not read.
 void transport_set_reading(transport *t, bool on);
 void connection_lose(simulation &s, connection &c, loss how);
+// What is on its way between them comes when it is over, connections behind each other in
+// any order.
+void hosts_part(simulation &s, const host &a, const host &b, uint64_t us);
+void host_pause(host &h, uint64_t us);
+// No partitions, pauses and slow hosts any more.
+void network_heal(simulation &s);
 // How many are open at both ends.
 size_t connections_open(const simulation &s);
 
