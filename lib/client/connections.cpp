@@ -313,6 +313,21 @@ int connections_join(env *e, member_kind kind, member &m, const char *host,
   return s->link && s->link->state == conn_state::ready ? 1 : 0;
 }
 
+// Comes to the broker behind whatever was asked about the id before: what it makes of
+// that yet does not stay. A name would not be free again else on this connection, nor the
+// turn of a single active consumer. Nobody waits for the answer; without memory for it,
+// all is as before.
+static void give_up_id(const shared_conn *s, uint8_t id) {
+  conn *link = s->link;
+  if (!link || link->state != conn_state::ready) return;
+  uint32_t correlation_id = link->next_correlation_id++;
+  if (s->kind == member_kind::producer) {
+    (void)conn_send(link, wire::delete_publisher{correlation_id, id});
+  } else {
+    (void)conn_send(link, wire::unsubscribe{correlation_id, id});
+  }
+}
+
 void connections_leave(member &m, leave_kind how) {
   shared_conn *s = m.link;
   if (!s) return;
@@ -323,6 +338,7 @@ void connections_leave(member &m, leave_kind how) {
     s->used--;
   } else {
     s->abandoned[m.id] = true;
+    give_up_id(s, m.id);
   }
   if (s->members > 0) return;
   uint32_t keep_ms = s->env->state == env_state::open ? idle_connection_ms : 0;

@@ -25,6 +25,34 @@ struct recovery : fake_client {
   }
   void keep_publish() { node().hooks.clear(); }
 
+  // The first request is not handled before the next one, or the one that takes it back.
+  struct late_request {
+    bool came = false;
+    fake::byte_vector body;
+  };
+  late_request late_publisher, late_subscription;
+
+  void handle_late(key asked, key taken_back, late_request &late) {
+    fake::on_frame(node(), asked, [&late, asked](fake::peer &p, const fake::frame &fr) {
+      if (late.came) return handle_now(p, asked, late);
+      late.came = true;
+      late.body.assign(fr.body.begin(), fr.body.end());
+      return fake::verdict::handled;
+    });
+    fake::on_frame(node(), taken_back,
+                   [&late, asked](fake::peer &p, const fake::frame &) {
+                     return handle_now(p, asked, late);
+                   });
+  }
+  static fake::verdict handle_now(fake::peer &p, key asked, late_request &late) {
+    if (!late.body.empty()) {
+      fake::byte_vector body = std::move(late.body);
+      late.body.clear();
+      fake::peer_handle(p, {raw(asked), 1, body, body});
+    }
+    return fake::verdict::pass;
+  }
+
   rstream_producer_stats stats_of(rstream_producer *p) {
     rstream_producer_stats s;
     s.struct_size = sizeof s;
@@ -70,6 +98,31 @@ TEST_F(recovery, what_is_not_declared_yet_is_not_lost_with_the_stream) {
   EXPECT_EQ(letters(seen.states), "O");
   EXPECT_EQ(frames_of(key::declare_publisher), 1u);
   EXPECT_EQ(frames_of(key::subscribe), 1u);
+}
+
+// The broker comes to the first request only after it was given up, and before the next
+// one: it must not keep a publisher or a subscription that nobody knows of.
+TEST_F(recovery, what_is_declared_too_late_is_given_up) {
+  options.request_timeout_ms = 50;
+  store("one");
+  handle_late(key::declare_publisher, key::delete_publisher, late_publisher);
+  handle_late(key::subscribe, key::unsubscribe, late_subscription);
+  create();
+  producer_log &told = new_producer_log();
+  rstream_producer_options po = told.options();
+  po.name = "app";
+  po.retry_opening = 1;
+  open_producer(told, po);
+  consumer_log &got = new_consumer_log();
+  rstream_consumer_options co = got.message_options();
+  co.name = "group";
+  co.single_active = 1;
+  co.offset_type = RSTREAM_OFFSET_FIRST;
+  co.retry_opening = 1;
+  open_consumer(got, co);
+  ASSERT_TRUE(run_until([&] { return got.messages == "0=one"; }));
+  EXPECT_EQ(invoices().publishers.size(), 1u);
+  EXPECT_EQ(invoices().subscriptions.size(), 1u);
 }
 
 TEST_F(recovery, unconfirmed_messages_are_sent_again_before_newer_ones) {
