@@ -36,6 +36,7 @@ struct client {
   bool open = false;
   bool lost = false;
   bool dialled = false;  // since somebody listens
+  bool again = false;    // open, likewise; a broker that is busy may lose it once more
 };
 
 enum class step : uint8_t { opening, open, away, starting, back, deleting, closing };
@@ -233,7 +234,8 @@ void on_state(rstream_producer *, const rstream_state *state, void *user) {
   if (h.at == step::starting) is_back(h);  // whatever became of dialling
   if (!c.lost) {
     send_one(c, 10);
-  } else if (h.back_ms > 0) {
+  } else if (h.back_ms > 0 && !c.again) {
+    c.again = true;
     h.open_again_ms.push_back(now_ms() - h.back_ms);
   }
   look(h);
