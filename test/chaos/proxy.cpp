@@ -1,6 +1,9 @@
 #include "chaos/proxy.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <deque>
 #include <string>
 
@@ -29,7 +32,6 @@ struct chaos_way {
   uint64_t link_free_us = 0;  // when the last byte is through, as the bandwidth allows
   uint64_t until_flip = 0;    // bytes
   bool reading = false;
-  bool writing = false;  // one write at a time
   bool from_ended = false;
   bool told_end = false;
   uv_timer_t timer{};
@@ -122,7 +124,7 @@ void damage(chaos_way &w, std::string &bytes) {
   bool up = &w == &w.session->up;
   uint64_t one_in = up ? p.options.flip_one_in_up : p.options.flip_one_in_down;
   if (one_in == 0) return;
-  if (w.until_flip == 0) w.until_flip = bytes_until(p, one_in);
+  if (w.until_flip == 0) w.until_flip = p.options.flip_from + bytes_until(p, one_in);
   size_t at = 0;
   while (w.until_flip <= bytes.size() - at) {
     at += w.until_flip;
@@ -133,12 +135,12 @@ void damage(chaos_way &w, std::string &bytes) {
   w.until_flip -= bytes.size() - at;
 }
 
-// Takes `size` off what is left of `until`, and tells whether it has come to that.
-bool reached(uint64_t &until, size_t size) {
-  if (until == 0) return false;
-  if (until <= size) return true;
-  until -= size;
-  return false;
+// Whether it comes to that within the next `size` bytes.
+bool is_within(uint64_t until, size_t size) { return until > 0 && until <= size; }
+
+// They have passed, and it was not within them.
+void count_down(uint64_t &until, size_t size) {
+  if (until > 0) until -= size;
 }
 
 // ---- one way: held until due, then written
@@ -174,45 +176,32 @@ void hold(chaos_way &w, const std::string &bytes) {
   c.most_held = std::max<uint64_t>(c.most_held, w.held_bytes);
 }
 
-struct write_request {
-  uv_write_t uv;
-  chaos_way *way;
-  std::string bytes;
-};
-
-void on_written(uv_write_t *uv, int status) {
-  auto *request = reinterpret_cast<write_request *>(uv);
-  chaos_way &w = *request->way;
-  chaos_session *s = w.session;
-  size_t size = request->bytes.size();
-  delete request;
-  w.writing = false;
-  if (s->ended) return;
-  if (status < 0) return end_session(s, chaos_cut::reset);
-  s->proxy->counts.bytes += size;
-  if (s->proxy->options.piece) {
-    uv_idle_start(&w.next_turn, [](uv_idle_t *idle) {
-      uv_idle_stop(idle);
-      auto *session = static_cast<chaos_session *>(idle->data);
-      pump(idle == &session->up.next_turn ? session->up : session->down);
-    });
-    return;
-  }
-  pump(w);
+// How many bytes were taken; -1: none, ever. Not by uv_write(), which raises SIGPIPE when
+// the other side is gone: in a test that would be taken for the library's.
+ssize_t send_now(uv_tcp_t *tcp, const std::string &bytes) {
+  uv_os_fd_t fd;
+  if (uv_fileno(reinterpret_cast<uv_handle_t *>(tcp), &fd) < 0) return -1;
+  ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (n >= 0) return n;
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
 }
 
-void write_bytes(chaos_way &w, std::string bytes) {
-  auto *request = new write_request{{}, &w, std::move(bytes)};
-  uv_buf_t buffer =
-      uv_buf_init(request->bytes.data(), static_cast<unsigned>(request->bytes.size()));
-  w.writing = true;
-  w.session->proxy->counts.pieces++;
-  int rc = uv_write(&request->uv, reinterpret_cast<uv_stream_t *>(w.to), &buffer, 1,
-                    on_written);
-  if (rc == 0) return;
-  delete request;
-  w.writing = false;
-  end_session(w.session, chaos_cut::reset);
+// What a full socket did not take is tried again soon.
+void hold_back(chaos_way &w, std::string rest) {
+  w.held_bytes += rest.size();
+  w.held.push_front({std::move(rest), uv_now(w.session->proxy->loop) + 1});
+}
+
+void write_bytes(chaos_way &w, const std::string &bytes) {
+  chaos_session *s = w.session;
+  ssize_t sent = send_now(w.to, bytes);
+  if (sent < 0) return end_session(s, chaos_cut::reset);
+  auto size = static_cast<size_t>(sent);
+  s->proxy->counts.bytes += size;
+  s->proxy->counts.pieces += size > 0;
+  count_down(s->until_cut, size);
+  count_down(s->until_half_open, size);
+  if (size < bytes.size()) hold_back(w, bytes.substr(size));
 }
 
 // The end follows the bytes that came before it, and ends the connection with the second.
@@ -234,34 +223,56 @@ void write_front(chaos_way &w) {
   std::string bytes = std::move(w.held.front().bytes);
   w.held.pop_front();
   w.held_bytes -= bytes.size();
-  if (reached(s->until_half_open, bytes.size())) {
+  if (is_within(s->until_half_open, bytes.size())) {
     s->proxy->counts.dropped += bytes.size();
     return make_half_open(s);
   }
-  if (reached(s->until_cut, bytes.size())) {
+  if (is_within(s->until_cut, bytes.size())) {
     bytes.resize(s->until_cut - 1);
-    uv_buf_t buffer = uv_buf_init(bytes.data(), static_cast<unsigned>(bytes.size()));
-    if (!bytes.empty()) uv_try_write(reinterpret_cast<uv_stream_t *>(w.to), &buffer, 1);
+    (void)send_now(w.to, bytes);
     bool reset = sim::random_below(s->proxy->random, 2) == 0;
     return cut(s, reset ? chaos_cut::reset : chaos_cut::fin);
   }
-  write_bytes(w, std::move(bytes));
+  write_bytes(w, bytes);
+}
+
+bool is_due(const chaos_way &w) {
+  return !w.held.empty() && w.held.front().due_ms <= uv_now(w.session->proxy->loop);
+}
+
+void pump_in_next_turn(chaos_way &w) {
+  uv_idle_start(&w.next_turn, [](uv_idle_t *idle) {
+    uv_idle_stop(idle);
+    auto *session = static_cast<chaos_session *>(idle->data);
+    pump(idle == &session->up.next_turn ? session->up : session->down);
+  });
+}
+
+void pump_when_due(chaos_way &w) {
+  uv_timer_start(
+      &w.timer,
+      [](uv_timer_t *timer) {
+        auto *session = static_cast<chaos_session *>(timer->data);
+        pump(timer == &session->up.timer ? session->up : session->down);
+      },
+      w.held.front().due_ms - uv_now(w.session->proxy->loop), 0);
 }
 
 void pump(chaos_way &w) {
   chaos_session *s = w.session;
-  if (s->ended || s->half_open || !s->connected || w.writing) return;
-  uint64_t now_ms = uv_now(s->proxy->loop);
-  if (!w.held.empty() && w.held.front().due_ms <= now_ms) {
+  // What comes while a piece was written in this turn waits for the next one.
+  if (!s->connected || uv_is_active(reinterpret_cast<uv_handle_t *>(&w.next_turn)))
+    return;
+  bool one_by_one = s->proxy->options.piece > 0;
+  while (!s->ended && !s->half_open && is_due(w)) {
     write_front(w);
+    if (one_by_one) break;
+  }
+  if (s->ended || s->half_open) return;
+  if (is_due(w)) {
+    pump_in_next_turn(w);
   } else if (!w.held.empty()) {
-    uv_timer_start(
-        &w.timer,
-        [](uv_timer_t *timer) {
-          auto *session = static_cast<chaos_session *>(timer->data);
-          pump(timer == &session->up.timer ? session->up : session->down);
-        },
-        w.held.front().due_ms - now_ms, 0);
+    pump_when_due(w);
   } else if (w.from_ended && !w.told_end) {
     pass_end_on(w);
   }

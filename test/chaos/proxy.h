@@ -27,6 +27,7 @@ struct chaos_options {
   // that come from there. 0: none.
   uint64_t flip_one_in_up = 0;
   uint64_t flip_one_in_down = 0;
+  uint64_t flip_from = 0;  // so many bytes of each way are spared at first
 };
 
 enum class chaos_cut : uint8_t { reset, fin };

@@ -29,8 +29,8 @@ struct proxied : publishing {
     publishing::TearDown();
   }
 
-  void open_proxy(uint64_t seed) {
-    ASSERT_EQ(chaos_open(proxy, &loop, static_cast<uint16_t>(broker_port()), seed), 0);
+  void open_proxy(uint64_t seed, int target = broker_port()) {
+    ASSERT_EQ(chaos_open(proxy, &loop, static_cast<uint16_t>(target), seed), 0);
   }
 
   // All of its connections lead through the proxy.
