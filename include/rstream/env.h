@@ -5,7 +5,7 @@
  * call every function from that thread, and expect every callback on it. The single
  * exception is rstream_env_post(). The library starts no thread, installs no signal
  * handler, and keeps no global state. (libuv itself resolves host names on its own thread
- * pool.)
+ * pool, one at a time for each name.)
  *
  * CALLBACKS. A function either returns an error, or its callback comes exactly once,
  * later; never both, and never from inside the call itself. Any function of rstream may
@@ -115,8 +115,9 @@ typedef struct rstream_env_options {
    * the connection is for. Default: "rstream". At most 255 bytes. */
   const char *connection_name;
 
-  uint32_t
-      connect_timeout_ms; /* per address: TCP and the whole handshake; default 10000 */
+  uint32_t connect_timeout_ms; /* for a connection, from looking up the name to the end of
+                                  the handshake, whatever number of addresses it has;
+                                  default 10000 */
   uint32_t
       request_timeout_ms; /* for the answer to a request; default 15000. The broker holds
                              back some refusals for 3 s and takes up to 10 s for Metadata:
@@ -167,7 +168,8 @@ typedef struct rstream_env_options {
   /* Instead of `uri`: several, of which one that works is needed to begin with, tried in
    * this order. They differ in host and port alone; what one does not say, an earlier one
    * does. A name with several addresses, of IPv6 and IPv4, is tried with each of them in
-   * any case. */
+   * any case (at most 16): the two kinds in turns, the next one when one fails or does
+   * not answer within 250 ms, and the first that is connected is used. */
   const char *const *uris;
   size_t uri_count; /* at most 256 */
 
@@ -217,7 +219,9 @@ typedef void (*rstream_env_closed_cb)(rstream_env *env, void *user);
 /* Closes every producer (draining it first, within its close_timeout_ms) and every
  * consumer of the environment, ends all connections in order, then calls `on_closed`,
  * once. Requests that are still waiting are answered with RSTREAM_ECANCELED. `on_closed`
- * may be NULL. After it, the loop has no handle of rstream left. With a loop of its own
+ * may be NULL. After it, the loop has no handle of rstream left. A name that the system
+ * is just looking up holds it up, as long as the system's resolver takes: such a look-up
+ * can't be stopped; the handles that needed it are closed at once. With a loop of its own
  * the environment goes on being stepped with rstream_env_run() until that returns
  * RSTREAM_ECLOSED.
  *
@@ -292,7 +296,8 @@ typedef struct rstream_env_stats {
   uint64_t frames_received; /* on all connections */
   uint64_t frames_ignored;  /* unknown key, publisher, subscription or correlation id */
   uint64_t connections_opened;        /* reached the state ready */
-  uint64_t connections_lost;          /* ended by the peer, the network or a deadline */
+  uint64_t connections_lost;          /* ended by the peer, the network or a deadline;
+                                         also those that never got ready */
   uint64_t messages_sent;             /* accepted by rstream_producer_send() */
   uint64_t messages_confirmed;        /* of those */
   uint64_t messages_failed;           /* of those */

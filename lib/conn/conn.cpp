@@ -20,23 +20,11 @@ constexpr const char *state_names[] = {
 // More than this in the queue is written without waiting for the end of the turn.
 constexpr uint64_t flush_at_bytes = 256u << 10;
 
-void connect_next(conn *c);
-void attempt_failed(conn *c, int code);
-
-// Forward only, with two exceptions that the states' names make plain.
-bool transition_allowed(conn_state from, conn_state to) {
-  if (from == conn_state::closed) return false;
-  if (to == conn_state::connecting && from == conn_state::connecting) return true;
-  return to > from;
-}
-
 uint32_t deadline_of(const conn *c, conn_state state) {
   switch (state) {
-  case conn_state::resolving:
-  case conn_state::connecting: return c->config->connect_timeout_ms;
+  case conn_state::resolving: return c->config->connect_timeout_ms;
   case conn_state::closing: return conn_close_timeout_ms;
-  default:
-    return 0;  // keeps the one that runs: connecting and shaking hands share theirs
+  default: return 0;  // keeps the one that runs: all until ready share one
   }
 }
 
@@ -54,6 +42,7 @@ void finish(conn *c) {
   net_task_cancel(c->flush_task);
   net_task_cancel(c->renewal_task);
   net_resolve_cancel(*c->world, c->resolving);
+  dial_stop(c->dialling);
   if (c->link) transport_close(c->link);
   c->link = nullptr;
   conn_requests_fail(c, c->close_reason ? c->close_reason : RSTREAM_ECANCELED);
@@ -65,63 +54,21 @@ void on_state_deadline(net_timer *timer) {
   conn *c = RSTREAM_OWNER(timer, conn, state_timer);
   conn_pin pin(c);
   if (c->state == conn_state::connecting) {
-    attempt_failed(c, RSTREAM_ETIMEDOUT);
-    connect_next(c);
+    dial_give_up(c->dialling, RSTREAM_ETIMEDOUT);
   } else if (c->state == conn_state::closing) {
     log_line(c->world->log, log_level::debug, "%s:%u did not answer Close", c->host,
              c->port);
     finish(c);
   } else {
-    conn_fail(c, RSTREAM_ETIMEDOUT, "no progress in state %s within %u ms",
-              conn_state_name(c->state), c->config->connect_timeout_ms);
+    conn_fail(c, RSTREAM_ETIMEDOUT, "not connected within %u ms: still in state %s",
+              c->config->connect_timeout_ms, conn_state_name(c->state));
   }
 }
 
 // ---- transport events
 
-// What the link knows about its end, else what the code says.
-const char *link_words(const conn *c, int code) {
-  const char *text = c->link ? c->link->trouble : nullptr;
-  if (!text) text = net_error_text(code);
-  if (!text) text = code == RSTREAM_ETIMEDOUT ? "the deadline passed" : "connection lost";
-  return text;
-}
-
-// Whether it tells what a peer did or showed, and not just that it can't be reached.
-bool is_about_peer(int code) {
-  return code == RSTREAM_ETLS || code == RSTREAM_ECERT || code == RSTREAM_ECLIENTCERT;
-}
-
-// An address is given up. The reason stays for when it was the last; one that is about a
-// peer is worth more than that there was none at another address.
-void attempt_failed(conn *c, int code) {
-  if (is_about_peer(code) || !is_about_peer(c->attempt_reason)) {
-    c->attempt_reason = net_error_is_no_memory(code) ? RSTREAM_ENOMEM : code;
-    snprintf(c->close_text, sizeof c->close_text, "%s", link_words(c, code));
-  }
-  if (c->link) transport_close(c->link);
-  c->link = nullptr;
-}
-
-void forget_attempts(conn *c) {
-  c->attempt_reason = 0;
-  c->close_text[0] = 0;
-}
-
-int lost_reason(int code) { return is_about_peer(code) ? code : RSTREAM_ECONNLOST; }
-
-void on_connected(void *owner, int status) {
-  auto *c = static_cast<conn *>(owner);
-  conn_pin pin(c);
-  if (c->state != conn_state::connecting) return;  // closing already
-  if (status < 0) {
-    attempt_failed(c, status);
-    connect_next(c);
-    return;
-  }
-  forget_attempts(c);
-  c->last_read_ms = c->last_written_ms = net_now_ms(*c->world);
-  conn_handshake_start(c);
+int lost_reason(int code) {
+  return net_error_is_about_peer(code) ? code : RSTREAM_ECONNLOST;
 }
 
 // An alert is what a port with TLS answers plain text with.
@@ -157,7 +104,7 @@ void on_read(void *owner, ptrdiff_t n) {
                 c->port);
     } else {
       bool first = c->state == conn_state::properties && !c->config->tls;
-      conn_fail(c, lost_reason(code), "%s in state %s%s", link_words(c, code),
+      conn_fail(c, lost_reason(code), "%s in state %s%s", transport_words(c->link, code),
                 conn_state_name(c->state),
                 first ? ": maybe its port is one for TLS" : "");
     }
@@ -190,27 +137,21 @@ void on_writable(void *owner) {
     c->events->on_drained(c);
 }
 
-constexpr transport_events link_events = {on_connected, on_space, on_read, on_writable};
+// Told by dialling.
+constexpr transport_events link_events = {nullptr, on_space, on_read, on_writable};
 
 // ---- connecting
 
-int connect_to(conn *c, const net_address &address) {
-  if (!c->config->tls) return net_connect(*c->world, &c->link, address, &link_events, c);
-  return tls_connect(*c->world, &c->link, address, *c->config->tls, c->name, &link_events,
-                     c);
-}
-
-void connect_next(conn *c) {
-  while (c->next_address < c->address_count) {
-    const net_address &address = c->addresses[c->next_address++];
-    conn_set_state(c, conn_state::connecting);
-    int rc = connect_to(c, address);
-    if (rc == 0) return;
-    attempt_failed(c, rc);
+void on_dialled(dial *d, transport *link, int status) {
+  conn *c = RSTREAM_OWNER(d, conn, dialling);
+  conn_pin pin(c);
+  if (status < 0) {
+    conn_fail(c, status, "can't connect to %s:%u: %s", c->host, c->port, d->text);
+    return;
   }
-  char text[sizeof c->close_text];
-  memcpy(text, c->close_text, sizeof text);
-  conn_fail(c, c->attempt_reason, "can't connect to %s:%u: %s", c->host, c->port, text);
+  c->link = link;
+  c->last_read_ms = c->last_written_ms = net_now_ms(*c->world);
+  conn_handshake_start(c);
 }
 
 void on_resolved(resolve_request *request, int status,
@@ -223,10 +164,16 @@ void on_resolved(resolve_request *request, int status,
     conn_fail(c, status, "can't resolve %s: %s", c->host, text ? text : "unknown error");
     return;
   }
-  c->address_count =
-      found.size() < c->addresses.size() ? found.size() : c->addresses.size();
-  for (size_t i = 0; i < c->address_count; i++) c->addresses[i] = found[i];
-  connect_next(c);
+  conn_set_state(c, conn_state::connecting);
+  dial_start(c->dialling, *c->world, found);
+}
+
+void dialling_init(conn *c) {
+  c->dialling.on_done = on_dialled;
+  c->dialling.events = &link_events;
+  c->dialling.owner = c;
+  c->dialling.tls = c->config->tls;
+  c->dialling.name = c->name;
 }
 
 void on_flush_task(net_task *task) {
@@ -259,7 +206,7 @@ const char *conn_state_name(conn_state state) {
 }
 
 void conn_set_state(conn *c, conn_state state) {
-  assert(transition_allowed(c->state, state));
+  assert(state > c->state);
   log_line(c->world->log, log_level::debug, "connection %s:%u: %s -> %s", c->host,
            c->port, conn_state_name(c->state), conn_state_name(state));
   c->state = state;
@@ -288,6 +235,7 @@ int conn_open(conn **out, net &world, slab_pool &pool, const conn_config &config
   c->state_timer.on_due = on_state_deadline;
   c->flush_task.run = on_flush_task;
   c->resolving.on_resolved = on_resolved;
+  dialling_init(c);
   frame_reader_init(c->reader, pool, conn_handshake_frame_bytes);
   send_queue_init(c->queue, pool);
   *out = c;  // before anything is logged: the log callback may ask for a connection
@@ -303,7 +251,7 @@ int conn_open(conn **out, net &world, slab_pool &pool, const conn_config &config
 void conn_close(conn *c) {
   if (c->state >= conn_state::closing) return;
   bool in_order = c->state == conn_state::ready;
-  forget_attempts(c);
+  dial_stop(c->dialling);
   conn_set_state(c, conn_state::closing);
   if (in_order) {
     wire::close_request request{.code = wire::raw(wire::response::ok), .reason = "OK"};
@@ -334,7 +282,7 @@ void conn_flush(conn *c) {
   ptrdiff_t written = send_queue_flush(c->queue, c->link);
   if (written < 0) {
     int code = static_cast<int>(written);
-    conn_fail(c, lost_reason(code), "writing failed: %s", link_words(c, code));
+    conn_fail(c, lost_reason(code), "writing failed: %s", transport_words(c->link, code));
   } else if (written > 0) {
     c->last_written_ms = net_now_ms(*c->world);
   }

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 
+#include "net/dial.h"
 #include "net/frame_reader.h"
 #include "net/net.h"
 #include "net/send_queue.h"
@@ -28,7 +29,7 @@ struct conn;
 enum class conn_state : uint8_t {
   idle,
   resolving,
-  connecting,  // and shaking hands for TLS
+  connecting,  // to whichever address answers first, and shaking hands for TLS
   properties,  // PeerProperties sent
   mechanisms,  // SaslHandshake sent
   sasl,        // SaslAuthenticate sent
@@ -65,7 +66,7 @@ struct conn_config {
   uint64_t secret;  // grows with each new one that `auth` has; see conn_renew_login()
   const char *vhost;
   const char *connection_name;
-  uint32_t connect_timeout_ms;
+  uint32_t connect_timeout_ms;  // from the look-up of the name until it is ready
   uint32_t request_timeout_ms;
   uint32_t heartbeat_s;  // 0: off
   uint32_t max_frame_bytes;
@@ -153,11 +154,8 @@ struct conn {
   char name[256] = {};  // that the certificate is for
 
   resolve_request resolving;
-  std::array<net_address, net_max_addresses> addresses;
-  size_t address_count = 0;
-  size_t next_address = 0;
-  int attempt_reason = 0;  // why the addresses so far were given up; close_text has words
-  transport *link = nullptr;
+  dial dialling;
+  transport *link = nullptr;  // once connected
 
   frame_reader reader;
   wire::deliver in_pieces;  // the frame that comes in pieces, but for its chunk

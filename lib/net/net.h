@@ -57,7 +57,8 @@ struct net_address {
 constexpr size_t net_max_addresses = 16;
 
 struct resolve_request {
-  // `addresses` is borrowed until return; status is 0 or a negative code of libuv.
+  // `addresses` is borrowed until return; status is 0, and there is at least one, or a
+  // negative code of libuv. They are in the order in which they are to be tried.
   void (*on_resolved)(resolve_request *request, int status,
                       std::span<const net_address> addresses) = nullptr;
   void *backend = nullptr;  // the implementation's; nullptr when idle
@@ -80,9 +81,13 @@ struct transport_events {
   void (*on_read)(void *owner, ptrdiff_t n);
   // There is room again after transport_write() took less than all.
   void (*on_writable)(void *owner);
+  // Before on_connected, of a transport that shakes hands before it is connected: the
+  // peer took the connection. nullptr: not wanted.
+  void (*on_reached)(void *owner) = nullptr;
 };
 
-// A byte stream to one peer. Implementations put this first.
+// A byte stream to one peer. Implementations put this first. Who is told may change until
+// on_connected returns.
 struct transport {
   const struct transport_ops *ops;
   struct net *world;

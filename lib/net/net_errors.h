@@ -11,6 +11,9 @@ const char *net_error_name(int code);
 bool net_error_is_no_memory(int code);
 int net_error_no_memory();
 
+// Whether it tells what a peer did or showed, and not just that there is none.
+bool net_error_is_about_peer(int code);
+
 // The peer has ended the connection in order; it is lost.
 int net_error_end();
 int net_error_lost();

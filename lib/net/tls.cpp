@@ -169,6 +169,7 @@ void on_connected(void *owner, int status) {
     return;
   }
   t->base.trouble = "the peer does not finish the TLS handshake";
+  if (t->base.events->on_reached) t->base.events->on_reached(t->base.owner);
   work(t);
 }
 

@@ -33,6 +33,8 @@ struct uv_world {
   uv_idle_t idle;        // and not waiting while tasks are left
   uv_async_t async;      // posted calls
 
+  list lookups;  // of names, that may be joined
+
   uv_mutex_t posted_lock;
   posted_call *posted_first = nullptr;
   posted_call *posted_last = nullptr;

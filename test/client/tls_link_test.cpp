@@ -1,6 +1,8 @@
 // What goes over TLS: whole, in pieces, much of it, and what comes when it ends.
-// Scenarios 15, 43, 47, 62 and 70 over TLS.
+// Scenarios 15, 43, 47, 62, 63 and 70 over TLS.
+#include "names.h"
 #include "tls_fixture.h"
+#include "unresponsive.h"
 
 using namespace rstream;
 using namespace rstream::test;
@@ -139,6 +141,19 @@ TEST_F(tls_link, a_peer_that_never_answers_is_given_up) {
   EXPECT_EQ(r.status, RSTREAM_ETIMEDOUT);
   EXPECT_NE(r.text.find("the peer does not finish the TLS handshake"), r.text.npos)
       << r.text;
+}
+
+// It takes the connection and is silent then: the next address has its turn all the same.
+TEST_F(tls_link, scenario_63_an_address_that_does_not_shake_hands) {
+  serve();
+  deaf_listener deaf;
+  ASSERT_TRUE(deaf.open("127.0.0.2", front.port));
+  names_set("localhost", {.at = {"127.0.0.2", "127.0.0.1"}});
+  options.host = "localhost";
+  result r = attempt();
+  EXPECT_EQ(r.status, 0) << r.text;
+  EXPECT_EQ(front.handshakes, 1u);
+  names_clear();
 }
 
 TEST_F(tls_link, scenario_47_closing_in_the_handshake) {

@@ -181,6 +181,10 @@ void on_writable(simulation &s, connection &c, int side) {
 void on_broken(simulation &s, connection &c, int side) {
   endpoint *e = c.ends[side];
   if (!e || e->ended || c.silent) return;
+  if (!e->connected) {  // which is what connecting comes to
+    c.connect_status = UV_ECONNRESET;
+    return;
+  }
   if (!e->broken) {
     trace_line(s, e->home, "connection %u is broken", c.id);
     e->broken = true;
@@ -288,6 +292,7 @@ connection &new_connection(simulation &s) {
   s.connections.push_back(std::make_unique<connection>());
   connection &c = *s.connections.back();
   c.id = static_cast<uint32_t>(s.connections.size() - 1);
+  c.begun_us = s.now_us;
   c.latency_us = random_between(s.chance, s.sky.latency_us_min, s.sky.latency_us_max);
   for (pipe &p : c.to) {
     p.limit = random_between(s.chance, s.sky.pipe_bytes_min, s.sky.pipe_bytes_max);
@@ -456,11 +461,12 @@ int network_resolve(net *world, resolve_request *request, const char *name,
   l->name = name;
   l->port = port;
   l->status = random_chance(s.chance, s.sky.resolve_fails) ? UV_EAI_AGAIN : 0;
+  l->delay_us = random_below(s.chance, s.sky.resolve_us_max + 1);
+  if (s.on_lookup) s.on_lookup(*l);
   s.lookups.push_back(l);
   h->lookups++;
   request->backend = l;
-  event_push(s, random_below(s.chance, s.sky.resolve_us_max + 1), event_kind::resolved,
-             l->id);
+  event_push(s, l->delay_us, event_kind::resolved, l->id);
   return 0;
 }
 
@@ -491,7 +497,9 @@ int network_connect(net *world, transport **t, const net_address &address,
   trace_line(s, h, "connects to port %u of host %u: connection %u", unsigned{target.port},
              target.host, c.id);
   bool silent = random_chance(s.chance, s.sky.connect_silent);
-  if (target.host >= s.hosts.size()) {
+  bool is_host = target.host < s.hosts.size();
+  if (is_host && s.hosts[target.host] && s.hosts[target.host]->silent) silent = true;
+  if (!is_host) {
     c.connect_status = UV_ECONNREFUSED;
     event_push(s, c.latency_us, event_kind::connected, c.id);
   } else if (!silent) {
@@ -499,6 +507,8 @@ int network_connect(net *world, transport **t, const net_address &address,
   }
   return 0;
 }
+
+void name_clear(simulation &s, const char *name) { s.names[name].clear(); }
 
 void name_add(simulation &s, const char *name, const char *host_name) {
   s.names[name].push_back(host_name);

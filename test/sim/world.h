@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -83,6 +84,7 @@ struct host {
   uint64_t wake_event = 0;  // sequence of the one that counts; 0: none
   bool turn_queued = false;
   bool closing = false;
+  bool silent = false;             // who connects to it gets no answer
   uint64_t paused_until_us = 0;    // nothing reaches it, nothing leaves it
   uint32_t slow_bytes_per_ms = 0;  // all it sends and gets on a connection; 0: no limit
   uint32_t slow_latency_us = 0;    // more, for each write
@@ -117,6 +119,7 @@ struct connection {
   uint32_t maker_host = 0;
   uint32_t target_host = 0;
   uint16_t target_port = 0;
+  uint64_t begun_us = 0;
   uint64_t latency_us = 0;
   bool silent = false;
   int connect_status = 0;
@@ -140,6 +143,7 @@ struct lookup {
   std::string name;
   uint16_t port = 0;
   int status = 0;
+  uint64_t delay_us = 0;
 };
 
 // Between two hosts nothing gets through for a while.
@@ -167,6 +171,7 @@ struct simulation {
   std::vector<partition> partitions;
   std::vector<lookup *> lookups;                          // by id; nullptr once done
   std::map<std::string, std::vector<std::string>> names;  // more names of hosts
+  std::function<void(lookup &l)> on_lookup;  // may change how it ends, and when
   std::map<std::pair<uint32_t, uint16_t>, listener> listeners;
   memory host_memory{memory_functions_default()};
   FILE *trace = nullptr;
@@ -216,6 +221,7 @@ net_source source_of(host_source &source);
 // ---- network
 
 // A name for several hosts, which need not exist. A host's own name works without.
+void name_clear(simulation &s, const char *name);  // known, but nobody has it
 void name_add(simulation &s, const char *name, const char *host_name);
 void listen(host *h, uint16_t port, const listener &l);
 void listen_stop(host *h, uint16_t port);
