@@ -68,6 +68,12 @@ load-balancer: ## three real nodes behind HAProxy, reached through it alone
 	$(call build,$(BUILD),,integration_tests)
 	test/broker/with-broker --nodes 3 -- $(BUILD)/integration_tests --gtest_filter='scenario_65*'
 
+many-handles: ## scenarios 50 and 51 in full numbers on a real broker: [BROKER=4.0|4.3]
+	@test/tools/deps build test
+	@$(broker_ready)
+	$(call build,$(BUILD),,integration_tests)
+	RSTREAM_MANY_HANDLES=1 $(with_broker) $(BUILD)/integration_tests --gtest_filter='many_handles.*'
+
 mbedtls3: ## the tests of TLS with mbedTLS 3.x, built with Debian 13's packages
 	@test/tools/deps test
 	@$(broker_ready)
@@ -195,5 +201,5 @@ clean: ## removes what was built
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all deps demo check interop unit plain load-balancer mbedtls3 sim integration chaos chaos-cluster soak outage fuzz fuzz-record asan tsan lint format \
+.PHONY: all deps demo check interop unit plain load-balancer many-handles mbedtls3 sim integration chaos chaos-cluster soak outage fuzz fuzz-record asan tsan lint format \
   bench bench-instructions abi-update install docs broker-up broker-down clean help

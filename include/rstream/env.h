@@ -304,13 +304,18 @@ typedef struct rstream_env_stats {
   uint64_t messages_consumed;         /* handed to the application */
   uint64_t bytes_allocated;           /* memory held now, through the allocator */
   uint64_t allocations;               /* calls of allocate and resize so far */
-  uint32_t connections_for_locator;   /* open now */
-  uint32_t connections_for_producers; /* open now */
-  uint32_t connections_for_consumers; /* open now */
+  uint32_t connections_for_locator;   /* open now, or being opened: at most 1 */
+  uint32_t connections_for_producers; /* open now, or being opened */
+  uint32_t connections_for_consumers; /* open now, or being opened */
   uint32_t producers;                 /* handles that are not closed yet */
   uint32_t consumers;                 /* handles that are not closed yet */
   uint64_t recovery_attempts;         /* begun by producers and consumers */
   uint64_t recoveries;                /* of those, successful */
+  uint64_t connections_closed;        /* of those opened, over now, for whatever reason */
+  uint64_t connections_closed_idle;   /* of those, because nobody had used it for 5 s */
+  uint32_t connections_idle;          /* open now, for producers or consumers to come */
+  uint32_t producers_connected;       /* handles that have a place on a connection */
+  uint32_t consumers_connected;       /* handles that have a place on a connection */
 } rstream_env_stats;
 
 /* Fills `*stats`. Set struct_size first with `stats.struct_size = sizeof stats`; members

@@ -105,6 +105,7 @@ void on_ready(conn *c) {
   shared_conn *s = shared_of(c);
   if (!is_wanted(s, c)) return led_elsewhere(s, c);
   s->env->connections_opened++;
+  s->opened = true;
   s->tries = 0;
   for (member *m : s->by_id) {
     if (m) tell_ready(s, *m);
@@ -140,6 +141,7 @@ void on_closed(conn *c, int reason, const char *text) {
     return redial_later(s);
   }
   if (reason) e->connections_lost++;
+  if (s->opened) e->connections_closed++;
   end_shared(s, reason, text);
 }
 
@@ -229,8 +231,13 @@ constexpr conn_events events = {on_ready,           on_closed,          on_confi
 
 void on_idle(net_timer *timer) {
   shared_conn *s = RSTREAM_OWNER(timer, shared_conn, idle_timer);
-  if (s->link) return conn_close(s->link);
-  end_shared(s, 0, "");
+  if (!s->link) return end_shared(s, 0, "");
+  if (s->env->state == env_state::open && s->opened) s->env->connections.closed_idle++;
+  conn_close(s->link);
+}
+
+uint32_t count_of(const env *e, member_kind kind) {
+  return e->connections.count[static_cast<int>(kind)];
 }
 
 uint32_t capacity_of(const env *e, member_kind kind) {
@@ -356,6 +363,23 @@ void connections_close_idle(env *e) {
 
 bool connections_empty(const env *e) {
   return list_empty(e->connections.of_kind[0]) && list_empty(e->connections.of_kind[1]);
+}
+
+void connections_stats(const env *e, rstream_env_stats &stats) {
+  uint32_t members[member_kinds] = {};
+  for (int kind = 0; kind < member_kinds; kind++) {
+    const list &all = e->connections.of_kind[kind];
+    for (list_node *n = all.next; n != &all; n = n->next) {
+      const shared_conn *s = shared_of(n);
+      members[kind] += s->members;
+      if (s->members == 0) stats.connections_idle++;
+    }
+  }
+  stats.connections_for_producers = count_of(e, member_kind::producer);
+  stats.connections_for_consumers = count_of(e, member_kind::consumer);
+  stats.producers_connected = members[static_cast<int>(member_kind::producer)];
+  stats.consumers_connected = members[static_cast<int>(member_kind::consumer)];
+  stats.connections_closed_idle = e->connections.closed_idle;
 }
 
 }  // namespace rstream

@@ -6,9 +6,8 @@
 // away.
 
 #include "conn/conn.h"
+#include "rstream/env.h"
 #include "util/list.h"
-
-struct rstream_env;
 
 namespace rstream {
 
@@ -43,6 +42,7 @@ struct shared_conn {
   uint16_t port = 0;
   uint32_t tries = 0;      // that a load balancer led elsewhere
   bool elsewhere = false;  // it did; the link is being closed
+  bool opened = false;     // the link was ready, and counted
   net_timer redial_timer;
   uint32_t used = 0;  // ids not to be given away: those of members and the abandoned ones
   uint32_t members = 0;
@@ -63,6 +63,7 @@ inline conn *member_conn(const member &m) {
 struct connections {
   list of_kind[member_kinds];
   uint32_t count[member_kinds] = {};
+  uint64_t closed_idle = 0;
 };
 
 // Gives the member an id on a connection to that node, a new one if need be. When the
@@ -80,5 +81,6 @@ void connections_leave(member &m, leave_kind how);
 // Closes those without members at once, the others when their last member leaves.
 void connections_close_idle(rstream_env *env);
 bool connections_empty(const rstream_env *env);
+void connections_stats(const rstream_env *env, rstream_env_stats &stats);
 
 }  // namespace rstream

@@ -229,10 +229,6 @@ void close_handles(env *e) {
   }
 }
 
-uint32_t ready_count(const env *e, member_kind kind) {
-  return e->connections.count[static_cast<int>(kind)];
-}
-
 }  // namespace
 
 int env_create(env **out, const env_settings &settings) {
@@ -304,8 +300,8 @@ void env_stats(const env *e, rstream_env_stats &s) {
   s.bytes_allocated = e->pool->mem.bytes_held;
   s.allocations = e->pool->mem.allocations;
   s.connections_for_locator = e->locator.link ? 1 : 0;
-  s.connections_for_producers = ready_count(e, member_kind::producer);
-  s.connections_for_consumers = ready_count(e, member_kind::consumer);
+  s.connections_closed = e->connections_closed;
+  connections_stats(e, s);
   s.producers = e->producer_count;
   s.consumers = e->consumer_count;
   s.recovery_attempts = e->recoveries.attempts;

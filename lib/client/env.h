@@ -86,6 +86,7 @@ struct rstream_env {
   uint64_t outcome_ids[rstream::outcome_piece];  // scratch
 
   uint64_t connections_opened = 0;
+  uint64_t connections_closed = 0;  // of those opened
   uint64_t connections_lost = 0;
   uint64_t messages_sent = 0;
   uint64_t messages_confirmed = 0;

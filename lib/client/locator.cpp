@@ -77,6 +77,7 @@ int send(locator_op *op) {
 void on_ready(conn *c) {
   env *e = static_cast<env *>(c->owner);
   e->connections_opened++;
+  e->locator.opened = true;
   endpoints_reached(e);
   list waiting;
   list_take_all(waiting, e->locator.waiting);
@@ -120,6 +121,8 @@ void on_closed(conn *c, int reason, const char *text) {
   env *e = static_cast<env *>(c->owner);
   e->locator.link = nullptr;
   if (reason) e->connections_lost++;
+  if (e->locator.opened) e->connections_closed++;
+  e->locator.opened = false;
   login_progress(e);
   if (try_next_endpoint(e, reason)) return;
   list waiting;

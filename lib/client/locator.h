@@ -13,10 +13,11 @@ namespace rstream {
 
 struct locator {
   conn *link = nullptr;
-  list waiting;    // until the connection is ready
-  list postponed;  // asked for while the connection was ending: goes to the next one
-  list sent;       // until the answer
-  list finished;   // until the end of the turn: done without an answer to wait for
+  bool opened = false;  // the link was ready
+  list waiting;         // until the connection is ready
+  list postponed;       // asked for while the connection was ending: goes to the next one
+  list sent;            // until the answer
+  list finished;        // until the end of the turn: done without an answer to wait for
   net_task finish_task;
 };
 
