@@ -1,5 +1,5 @@
-// Where an environment begins, what nodes are called, and load balancers: scenarios 63
-// to 65.
+// Where an environment begins, what nodes are called, and load balancers: scenarios 64
+// and 65.
 #include "balancer.h"
 #include "scenario.h"
 
@@ -157,13 +157,51 @@ TEST_F(endpoints, uris_that_contradict_each_other) {
   EXPECT_EQ(refused(), RSTREAM_EINVAL);
 }
 
-TEST_F(endpoints, scenario_63_all_addresses_of_a_name) {
-  // Where localhost is ::1 as well, nobody listens there.
-  options.host = "localhost";
-  options.port = port(0);
+TEST_F(endpoints, scenario_64_one_that_is_down_for_ever_and_one_that_dies_later) {
+  use({at(dead_port()), at(port(0)), at(port(1))});
+  create();
+  producer_log &log = producer_logs.emplace_back();
+  rstream_producer *p = open_producer(log, log.options("on2"));
+  EXPECT_EQ(connections_of(0), 1u) << "the locator";
+  fake::broker_crash(node(0));
+  ASSERT_TRUE(run_until([&] { return stats().connections_for_locator == 0; }));
+  // What finds the stream's node again has to be asked elsewhere.
+  fake::peer_reset(*fake::publisher_of(cluster(), "on2")->peer);
+  ASSERT_TRUE(run_until([&] { return log.states.size() >= 3 && log.is_open(); }));
+  EXPECT_EQ(connections_of(0), 0u);
+  EXPECT_EQ(connections_of(1), 1u) << "the locator";
+  send(p, "x");
+  ASSERT_TRUE(run_until([&] { return log.outcomes.size() == 1; }));
+  EXPECT_EQ(log.summary(), "1:0");
+}
+
+TEST_F(endpoints, ports_that_are_not_given_are_those_of_the_protocol) {
+  struct dialled {
+    uint16_t plain = 0, tls = 0;
+  } static seen;
+  options.on_address = [](rstream_env *, rstream_address *a, void *user) {
+    *static_cast<uint16_t *>(user) = a->port;
+    a->port = 1;  // nobody is there
+  };
+  options.uri = "rabbitmq-stream://127.0.0.1";
+  options.address_user = &seen.plain;
   create();
   result r;
-  EXPECT_EQ(ask_and_wait(r), 0) << r.text;
+  EXPECT_EQ(ask_and_wait(r), UV_ECONNREFUSED);
+  EXPECT_EQ(seen.plain, 5552);
+#ifdef RSTREAM_HAS_TLS
+  renew();
+  rstream_tls_options tls;
+  rstream_tls_options_init(&tls);
+  tls.insecure = 1;
+  options.tls = &tls;
+  options.uri = "rabbitmq-stream+tls://127.0.0.1";
+  options.address_user = &seen.tls;
+  create();
+  result over_tls;
+  EXPECT_EQ(ask_and_wait(over_tls), UV_ECONNREFUSED);
+  EXPECT_EQ(seen.tls, 5551);
+#endif
 }
 
 TEST_F(endpoints, addresses_can_be_mapped) {

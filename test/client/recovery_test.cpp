@@ -406,6 +406,30 @@ TEST_F(recovery, opening_is_tried_again_only_when_asked_for) {
   EXPECT_EQ(stored(), "0=one");
 }
 
+TEST_F(recovery, scenario_96_a_password_that_is_no_longer_right_ends_it) {
+  cluster().options.tarpit_ms = 1;
+  create();
+  producer_log &log = new_producer_log();
+  consumer_log &clog = new_consumer_log();
+  rstream_producer_options po = log.options();
+  po.retry_opening = 1;
+  rstream_producer *p = open_producer(log, po);
+  open_consumer(clog, clog.message_options());
+  cluster().users["guest"].password = "another";
+  auto peers = node().peers;
+  for (fake::peer *peer : peers) fake::peer_reset(*peer);
+  send(p, "x");
+  ASSERT_TRUE(run_until([&] { return log.ended() && clog.ended(); }));
+  EXPECT_EQ(letters(log.states), "ORC");
+  EXPECT_EQ(letters(clog.states), "ORC");
+  EXPECT_EQ(log.reason, RSTREAM_BROKER_AUTHENTICATION_FAILURE) << log.text;
+  EXPECT_EQ(clog.reason, RSTREAM_BROKER_AUTHENTICATION_FAILURE) << clog.text;
+  EXPECT_EQ(log.summary(), "1:" + std::to_string(RSTREAM_BROKER_AUTHENTICATION_FAILURE));
+  // Once each, and not again.
+  EXPECT_EQ(stats().recovery_attempts, 2u);
+  EXPECT_LE(frames_of(key::sasl_authenticate), 3u + 2u);
+}
+
 // Scenario 11.
 TEST_F(recovery, scenario_11_a_consumer_goes_on_behind_what_it_was_given) {
   for (int i = 0; i < 5; i++) store(std::to_string(i));
