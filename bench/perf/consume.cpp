@@ -88,8 +88,20 @@ void wake_at(consume_load &load, uint64_t due_us) {
 
 void pause_consumer(subscriber &s) {
   if (s.closed) return;
-  rstream_consumer_pause(s.consumer);
+  if (s.super != nullptr) {
+    rstream_super_consumer_pause(s.super);
+  } else {
+    rstream_consumer_pause(s.consumer);
+  }
   wake_at(*s.load, s.pace.wake_us);
+}
+
+void resume_consumer(subscriber &s) {
+  if (s.super != nullptr) {
+    rstream_super_consumer_resume(s.super);
+  } else {
+    rstream_consumer_resume(s.consumer);
+  }
 }
 
 void on_wake(void *user) {
@@ -103,7 +115,7 @@ void on_wake(void *user) {
       wake_at(load, s.pace.wake_us);
     } else {
       s.pace.wake_us = 0;
-      rstream_consumer_resume(s.consumer);
+      resume_consumer(s);
     }
   }
 }

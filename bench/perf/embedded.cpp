@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <string>
 #include <vector>
 
 #include "codec/amqp_encode.h"
@@ -66,13 +67,23 @@ uint64_t made_up_chunks(const options &o) {
   return made_up_count(o) / std::max<uint64_t>(in_chunk, 1) + 1;
 }
 
+// What of all messages a partition has: one of so many. A stream has them all.
+struct share {
+  uint32_t first = 0;
+  uint32_t step = 1;
+
+  uint64_t count(const options &o) const {
+    return (made_up_count(o) + step - 1 - first) / step;
+  }
+};
+
 // As one producer would have published them.
-void append_verified(fake::stream &s, const options &o) {
+void append_verified(fake::stream &s, const options &o, const share &mine) {
   const uint32_t stamp_us = static_cast<uint32_t>(now_us());
   fake::stream_append_many(
-      s, made_up_count(o), prefix_size(o) + o.size, [&](uint64_t index, uint8_t *to) {
-        verified_body_write(write_prefix(to, o), o.size,
-                            {static_cast<uint32_t>(index), 0, stamp_us});
+      s, mine.count(o), prefix_size(o) + o.size, [&](uint64_t index, uint8_t *to) {
+        auto sequence = static_cast<uint32_t>(index * mine.step + mine.first);
+        verified_body_write(write_prefix(to, o), o.size, {sequence, 0, stamp_us});
       });
 }
 
@@ -125,16 +136,31 @@ std::vector<uint8_t> sub_entry_of(const options &o) {
   return entry;
 }
 
-void fill_stream(embedded_broker &b) {
+void fill_stream(embedded_broker &b, const char *name, const share &mine) {
   const options &o = *b.opt;
-  fake::stream &s = fake::stream_create(fake::uv_cluster_of(b.cluster), o.stream);
+  fake::stream &s = fake::stream_create(fake::uv_cluster_of(b.cluster), name);
   if (o.verify) {
-    append_verified(s, o);
+    append_verified(s, o, mine);
     return;
   }
-  fake::stream_fill_entries(s, made_up_count(o),
+  fake::stream_fill_entries(s, mine.count(o),
                             o.sub_entry > 1 ? sub_entry_of(o) : plain_records(o, 1),
                             o.sub_entry);
+}
+
+void fill_streams(embedded_broker &b) {
+  const options &o = *b.opt;
+  if (o.super_stream == nullptr) {
+    fill_stream(b, o.stream, {});
+    return;
+  }
+  fake::super_stream &all = fake::uv_cluster_of(b.cluster).super_streams[o.super_stream];
+  for (uint32_t i = 0; i < o.partitions; i++) {
+    std::string number = std::to_string(i);
+    all.partitions.push_back(o.super_stream + ("-" + number));
+    all.binding_keys.push_back(number);
+    fill_stream(b, all.partitions.back().c_str(), {i, o.partitions});
+  }
 }
 
 void on_cluster_closed(void *arg) {
@@ -157,7 +183,7 @@ bool open_cluster(embedded_broker &b) {
   how.keep_unread = true;
   if (o.producers == 0) {
     how.retention_bytes = 0;
-    fill_stream(b);
+    fill_streams(b);
   }
   snprintf(b.uri, sizeof b.uri, "%s", fake::uv_cluster_uri(b.cluster).c_str());
   return true;
@@ -182,6 +208,8 @@ const char *embedded_objection(const options &o) {
   if (o.producers > 0) return nullptr;
   if (o.offset_type != RSTREAM_OFFSET_FIRST && o.offset_type != RSTREAM_OFFSET_OFFSET)
     return "with --consume-only reads from the first message or from a number";
+  if (o.super_stream != nullptr && o.offset_type != RSTREAM_OFFSET_FIRST)
+    return "with --consume-only and --super-stream reads from the first message";
   if (o.offset_value >= UINT64_MAX / 2 || made_up_chunks(o) > made_up_chunks_most)
     return "can't make up so many messages for --consume-only";
   if (o.sub_entry * record_size(o) > sub_entry_bytes_most)

@@ -428,14 +428,8 @@ void settle_super_stream(parser &p) {
       complain(p, p.for_super_stream, "is for --super-stream");
     return;
   }
-  if (o.filter_values.count > 0)
-    complain(p, "--super-stream", "and --filter-values exclude each other");
-  if (o.consumer_rate > 0)
-    complain(p, "--super-stream", "and --consumer-rate exclude each other");
   if (o.consumer_name != nullptr && !o.single_active && o.consumers > 1)
     complain(p, "--super-stream", "and names for several consumers exclude each other");
-  if (o.producers == 0 && o.embedded)
-    complain(p, "--super-stream", "has nothing to consume with --embedded alone");
 }
 
 void settle_connection(parser &p) {

@@ -46,7 +46,7 @@ void stamp(publisher &p, uint64_t sequence, uint64_t time_us) {
   }
 }
 
-int send_one_filtered(publisher &p, uint64_t sequence) {
+void choose_filter(publisher &p, uint64_t sequence) {
   const options &o = *p.load->opt;
   const size_t choice = sequence % o.filter_values.count;
   const std::string_view &value = o.filter_values.values[choice];
@@ -54,14 +54,14 @@ int send_one_filtered(publisher &p, uint64_t sequence) {
     plain_body_choose(p.body, static_cast<uint8_t>(choice));
   p.message.filter_value = value.data();
   p.message.filter_value_size = value.size();
-  return rstream_producer_send(p.producer, &p.message, nullptr);
 }
 
 // Send the messages from `sent` to `stop`, or as far as it goes, which `rc` tells, and
 // return which one is next.
 uint64_t send_filtered(publisher &p, uint64_t sent, uint64_t stop, int &rc) {
   for (; sent < stop; sent++) {
-    rc = send_one_filtered(p, sent);
+    choose_filter(p, sent);
+    rc = rstream_producer_send(p.producer, &p.message, nullptr);
     if (rc != 0) break;
   }
   return sent;
@@ -97,29 +97,38 @@ uint64_t send_super(publisher &p, uint64_t sent, uint64_t stop, int &rc) {
   return sent;
 }
 
-// The same where it must be known which message each was.
+int send_one_super(publisher &p, uint64_t sequence, const routing_key &key,
+                   uint64_t *id) {
+  const options &o = *p.load->opt;
+  rstream_super_producer *producer = p.super->producer;
+  if (o.filter_values.count == 0)
+    return rstream_super_producer_send_bytes(producer, p.body, o.size, key.text, key.size,
+                                             id);
+  choose_filter(p, sequence);
+  return rstream_super_producer_send(producer, &p.message, key.text, key.size, id);
+}
+
+// The same where it may have to be known which message each was, or they have filter
+// values.
 uint64_t send_super_noted(publisher &p, uint64_t sent, uint64_t stop, int &rc) {
   super_publisher &super = *p.super;
-  const size_t size = p.load->opt->size;
   for (; sent < stop; sent++) {
-    const routing_key &key = super_next_key(super.keys);
     uint64_t id = 0;
-    rc = rstream_super_producer_send_bytes(super.producer, p.body, size, key.text,
-                                           key.size, &id);
+    rc = send_one_super(p, sent, super_next_key(super.keys), &id);
     if (rc != 0) break;
-    super_note_id(super, id, sent);
+    if (p.load->noted) super_note_id(super, id, sent);
   }
   return sent;
 }
 
 uint64_t send_some(publisher &p, uint64_t sent, uint64_t stop, int &rc) {
   const publish_load &load = *p.load;
+  const bool filtered = load.opt->filter_values.count > 0;
   if (p.super != nullptr) {
-    return load.stamp_step == 1 ? send_super_noted(p, sent, stop, rc)
-                                : send_super(p, sent, stop, rc);
+    return load.noted || filtered ? send_super_noted(p, sent, stop, rc)
+                                  : send_super(p, sent, stop, rc);
   }
-  return load.opt->filter_values.count > 0 ? send_filtered(p, sent, stop, rc)
-                                           : send_bare(p, sent, stop, rc);
+  return filtered ? send_filtered(p, sent, stop, rc) : send_bare(p, sent, stop, rc);
 }
 
 // Sends as much as is allowed, and under --rate due. This is the loop that gets measured.
@@ -222,7 +231,7 @@ void on_confirm(rstream_producer *, const rstream_confirms *confirms, void *user
   publish_load &load = *p.load;
   if (confirms->status == 0) {
     // Of a super stream's ids nobody knows which messages they are, unless it was noted.
-    if (p.super == nullptr || load.stamp_step == 1) record_confirmed(p, *confirms);
+    if (p.super == nullptr || load.noted) record_confirmed(p, *confirms);
     add(load.confirmed, confirms->count);
     add(load.wanted, wanted_among(load, *confirms));
   } else {
@@ -247,7 +256,7 @@ void on_super_confirm(rstream_super_producer *, const rstream_super_confirms *co
   for (size_t done = 0; done < confirms->count; done += told.count) {
     told.count = std::min(confirms->count - done, std::size(ids));
     told.ids = confirms->ids + done;
-    if (p.load->stamp_step == 1) {
+    if (p.load->noted) {
       super_translate_ids(*p.super, told.ids, told.count, ids);
       told.ids = ids;
     }
@@ -419,6 +428,7 @@ bool publish_start(publish_load &load, const options &o, uint32_t run) {
   load.paced = o.rate > 0;
   load.stamp_step = o.rate > 0 || o.verify ? 1 : unpaced_stamp_step;
   load.stamp_shift = static_cast<uint32_t>(std::countr_zero(load.stamp_step));
+  load.noted = load.stamp_step == 1 || o.filter_exact;
   load.publishers =
       static_cast<publisher *>(calloc(o.producers, sizeof *load.publishers));
   bool enough = load.publishers != nullptr;

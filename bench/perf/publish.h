@@ -44,6 +44,8 @@ struct publish_load : worker {
   // some.
   uint32_t stamp_step = 1;
   uint32_t stamp_shift = 0;
+  // With --super-stream: which message each id is must be known.
+  bool noted = false;
   pacer pace;
   uv_timer_t deadline;  // of --time
   bool deadline_open = false;

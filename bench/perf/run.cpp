@@ -344,7 +344,7 @@ result gather(session &s) {
   if (s.publishing) {
     r.publish_s = seconds_between(s.publish.start_us, s.publish.end_us);
     r.publish_cpu = s.publish.cpu;
-    bool known = s.o.super_stream == nullptr || s.publish.stamp_step == 1;
+    bool known = s.o.super_stream == nullptr || s.publish.noted;
     if (known) r.confirm_latency = &s.publish.confirm_latency;
   }
   if (s.consuming) {
