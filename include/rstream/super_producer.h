@@ -161,6 +161,44 @@ RSTREAM_EXPORT int rstream_super_producer_send_bytes(rstream_super_producer *pro
                                                      size_t routing_key_size,
                                                      uint64_t *id);
 
+/* Accepts an array of messages, each with its own key, the first ones as far as there is
+ * room: as rstream_producer_send_many(), returns included. `routing_keys` and
+ * `routing_key_sizes` have `count` members. Without sizes (NULL) the keys end with a 0;
+ * without keys (NULL), and for each that is NULL, on_routing_key gives it. `ids` has room
+ * for `count` ids, which do not follow each other, or is NULL; as many are written as
+ * messages were accepted.
+ *
+ * Errors: as rstream_super_producer_send(). Since 0.1.0. */
+RSTREAM_EXPORT int rstream_super_producer_send_many(
+    rstream_super_producer *producer, const rstream_message *messages, size_t count,
+    const char *const *routing_keys, const size_t *routing_key_sizes, uint64_t *ids);
+
+/* Accepts 1 to 65535 messages as one sub-entry of the partition that one key leads to:
+ * as rstream_producer_send_sub_entry(). A NULL key: on_routing_key gives that of the
+ * first message. `*first_id` is the first one's id; without ids_given the others follow
+ * it.
+ *
+ * A sub-entry does not wait for its route: as long as the partitions or the route are not
+ * known, or other messages wait, it is refused with RSTREAM_EAGAIN, and on_writable tells
+ * when to try again.
+ *
+ * Errors: as rstream_super_producer_send() and rstream_producer_send_sub_entry(); and
+ * RSTREAM_ENOROUTE (there is no partition for the key), RSTREAM_ENOTSUP also where there
+ * are several, RSTREAM_EUNAVAILABLE or what else ended the partition's own producer,
+ * until the next look at the partitions. Since 0.1.0. */
+RSTREAM_EXPORT int rstream_super_producer_send_sub_entry(
+    rstream_super_producer *producer, const rstream_message *messages, size_t count,
+    rstream_compression compression, const char *routing_key, size_t routing_key_size,
+    uint64_t *first_id);
+
+/* For programs without a loop of their own: sends a message, then steps the environment's
+ * loop until its outcome is known. As rstream_producer_send_wait(). Since 0.1.0. */
+RSTREAM_EXPORT int rstream_super_producer_send_wait(rstream_super_producer *producer,
+                                                    const rstream_message *message,
+                                                    const char *routing_key,
+                                                    size_t routing_key_size,
+                                                    uint32_t timeout_ms, uint64_t *id);
+
 /* Calls `on_flushed` once every message accepted so far has its outcome; open frames are
  * sent without waiting for linger_ms. `status` is 0, or RSTREAM_ECLOSED when the producer
  * was closed before. `on_flushed` may be NULL: then it only sends.

@@ -48,6 +48,11 @@ int check_compression(env *e, const rstream_compression &compression) {
                    static_cast<int>(number));
 }
 
+int check_sub_entry(env *e, size_t count, const rstream_compression &compression) {
+  int rc = check_range(e, "count", count, 1, most_sub_entry_messages);
+  return rc < 0 ? rc : check_compression(e, compression);
+}
+
 int check_recovery(env *e, const rstream_recovery &recovery) {
   return check_range(e, "recovery", number_of(recovery), RSTREAM_RECOVERY_AUTOMATIC,
                      RSTREAM_RECOVERY_NONE);

@@ -21,6 +21,10 @@ constexpr size_t max_name_bytes = 255;
                               uint64_t high);
 // RSTREAM_EINVAL for what is none, RSTREAM_ENOTSUP for what is not built in.
 [[nodiscard]] int check_compression(env *e, const rstream_compression &compression);
+// Of a sub-entry that the application makes: of how many messages, and how.
+constexpr uint32_t most_sub_entry_messages = UINT16_MAX;
+[[nodiscard]] int check_sub_entry(env *e, size_t count,
+                                  const rstream_compression &compression);
 // Arguments of a new stream.
 [[nodiscard]] int check_stream_options(env *e, const rstream_stream_options &o);
 [[nodiscard]] int check_recovery(env *e, const rstream_recovery &recovery);

@@ -18,7 +18,6 @@ constexpr uint32_t most_linger_ms = 60000;
 constexpr uint32_t default_close_timeout_ms = 30000;
 constexpr uint32_t default_confirm_timeout_ms = 30000;
 constexpr uint32_t most_confirm_timeout_ms = 24u * 3600 * 1000;
-constexpr uint32_t most_sub_entry_messages = UINT16_MAX;
 
 void set_defaults(rstream_producer_options &o) {
   default_to(o.max_messages_in_flight, default_messages_in_flight);
@@ -74,13 +73,6 @@ int send_one(producer *p, const rstream_message &m, uint64_t *id) {
   return producer_send(p, m, id);
 }
 
-// An array's struct_size is its stride.
-bool array_of(const rstream_message *messages, size_t count, message_array &array) {
-  if (count == 0 || !messages) return false;
-  array = {messages, messages->struct_size, count};
-  return true;
-}
-
 }  // namespace
 
 void rstream_producer_options_init_sized(rstream_producer_options *options, size_t size) {
@@ -132,7 +124,8 @@ int rstream_producer_send_many(rstream_producer *p, const rstream_message *messa
                                size_t count, uint64_t *first_id) {
   message_array array{};
   if (p && count == 0) return 0;
-  if (!p || count > INT32_MAX || !array_of(messages, count, array)) return RSTREAM_EINVAL;
+  if (!p || count > INT32_MAX || !message_array_of(messages, count, array))
+    return RSTREAM_EINVAL;
   uint64_t id = 0;
   for (size_t i = 0; i < count; i++) {
     message_storage s;
@@ -148,9 +141,8 @@ int rstream_producer_send_sub_entry(rstream_producer *p, const rstream_message *
                                     size_t count, rstream_compression compression,
                                     uint64_t *first_id) {
   message_array array{};
-  if (!p || !array_of(messages, count, array)) return RSTREAM_EINVAL;
-  int rc = check_range(p->env, "count", count, 1, most_sub_entry_messages);
-  if (rc == 0) rc = check_compression(p->env, compression);
+  if (!p || !message_array_of(messages, count, array)) return RSTREAM_EINVAL;
+  int rc = check_sub_entry(p->env, count, compression);
   return rc < 0 ? rc
                 : producer_send_sub_entry(p, array, static_cast<uint8_t>(compression),
                                           first_id);
@@ -199,14 +191,6 @@ uint64_t rstream_producer_stored_sequence(const rstream_producer *p) {
 int rstream_producer_stats_get(const rstream_producer *p, rstream_producer_stats *stats) {
   if (!p) return RSTREAM_EINVAL;
   rstream_producer_stats filled{};
-  filled.messages_sent = p->next_id - 1;
-  filled.messages_confirmed = p->messages_confirmed;
-  filled.messages_failed = p->messages_failed;
-  filled.messages_in_flight = producer_in_flight(p);
-  filled.bytes_in_flight = p->bytes_in_flight;
-  filled.frames_sent = p->frames_sent;
-  filled.unknown_confirms = p->unknown_confirms;
-  filled.recoveries = p->recoveries;
-  filled.messages_resent = p->messages_resent;
+  producer_stats(p, filled);
   return sized_write(stats, filled) ? 0 : RSTREAM_EINVAL;
 }

@@ -3,7 +3,7 @@
 #include "api/checks.h"
 #include "api/handle_options.h"
 #include "api/options.h"
-#include "client/super_producer.h"
+#include "api/routing_key.h"
 
 using namespace rstream;
 
@@ -50,25 +50,34 @@ int read_of_partitions(env *e, const rstream_producer_options *from,
   return 0;
 }
 
-// A key without data() asks on_routing_key.
-int key_of(super_producer *s, const char *routing_key, size_t size,
-           std::string_view &key) {
-  if (routing_key) {
-    key = {routing_key, size};
-  } else if (size > 0 || !s->options.on_routing_key) {
-    return env_error(s->env, RSTREAM_EINVAL, "the routing key is missing");
-  }
-  return 0;
-}
-
 // Out of line, so that the usual case has nothing to save.
 [[gnu::noinline]] int send_any_body(super_producer *s, const void *body, size_t body_size,
                                     const char *routing_key, size_t routing_key_size,
                                     uint64_t *id) {
   if (!s) return RSTREAM_EINVAL;
   std::string_view key;
-  int rc = key_of(s, routing_key, routing_key_size, key);
+  int rc = routing_key_of(s, routing_key, routing_key_size, key);
   return rc < 0 ? rc : super_send_body(s, body, body_size, key, id);
+}
+
+// The keys of rstream_super_producer_send_many().
+struct key_array {
+  const char *const *keys;
+  const size_t *sizes;
+};
+
+int key_at(super_producer *s, const key_array &all, size_t i, std::string_view &key) {
+  const char *text = all.keys ? all.keys[i] : nullptr;
+  size_t size = all.sizes && text ? all.sizes[i] : 0;
+  if (text && !all.sizes) size = strlen(text);
+  return routing_key_of(s, text, size, key);
+}
+
+int send_one(super_producer *s, const rstream_message &m, std::string_view key,
+             uint64_t *id) {
+  if (message_is_bare(m) && key.data())
+    return super_send_bare(s, m.body, m.body_size, key, id);
+  return super_send(s, m, key, id);
 }
 
 }  // namespace
@@ -106,7 +115,7 @@ int rstream_super_producer_send(rstream_super_producer *s, const rstream_message
   const rstream_message *m = message_whole(storage, message, message->struct_size);
   if (!m) return RSTREAM_EINVAL;
   std::string_view key;
-  int rc = key_of(s, routing_key, routing_key_size, key);
+  int rc = routing_key_of(s, routing_key, routing_key_size, key);
   return rc < 0 ? rc : super_send(s, *m, key, id);
 }
 
@@ -116,6 +125,41 @@ int rstream_super_producer_send_bytes(rstream_super_producer *s, const void *bod
   if (!s || !routing_key)
     return send_any_body(s, body, body_size, routing_key, routing_key_size, id);
   return super_send_bare(s, body, body_size, {routing_key, routing_key_size}, id);
+}
+
+int rstream_super_producer_send_many(rstream_super_producer *s,
+                                     const rstream_message *messages, size_t count,
+                                     const char *const *routing_keys,
+                                     const size_t *routing_key_sizes, uint64_t *ids) {
+  message_array array{};
+  if (s && count == 0) return 0;
+  if (!s || count > INT32_MAX || !message_array_of(messages, count, array))
+    return RSTREAM_EINVAL;
+  key_array keys{routing_keys, routing_key_sizes};
+  for (size_t i = 0; i < count; i++) {
+    message_storage storage;
+    std::string_view key;
+    const rstream_message *m = message_at(array, i, storage);
+    int rc = m ? key_at(s, keys, i, key) : RSTREAM_EINVAL;
+    if (rc == 0) rc = send_one(s, *m, key, ids ? ids + i : nullptr);
+    if (rc < 0) return i > 0 ? static_cast<int>(i) : rc;
+  }
+  return static_cast<int>(count);
+}
+
+int rstream_super_producer_send_sub_entry(rstream_super_producer *s,
+                                          const rstream_message *messages, size_t count,
+                                          rstream_compression compression,
+                                          const char *routing_key,
+                                          size_t routing_key_size, uint64_t *first_id) {
+  message_array array{};
+  if (!s || !message_array_of(messages, count, array)) return RSTREAM_EINVAL;
+  int rc = check_sub_entry(s->env, count, compression);
+  std::string_view key;
+  if (rc == 0) rc = routing_key_of(s, routing_key, routing_key_size, key);
+  return rc < 0 ? rc
+                : super_send_sub_entry(s, array, static_cast<uint8_t>(compression), key,
+                                       first_id);
 }
 
 int rstream_super_producer_flush(rstream_super_producer *s,

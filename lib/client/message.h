@@ -35,6 +35,14 @@ struct message_array {
   return message_read(s, from, size) ? &s.m : nullptr;
 }
 
+// False when there is none.
+[[nodiscard]] inline bool message_array_of(const rstream_message *messages, size_t count,
+                                           message_array &array) {
+  if (count == 0 || !messages) return false;
+  array = {messages, messages->struct_size, count};
+  return true;
+}
+
 [[nodiscard]] inline const rstream_message *message_at(const message_array &messages,
                                                        size_t index, message_storage &s) {
   const auto *first = static_cast<const char *>(messages.first);

@@ -406,6 +406,18 @@ int producer_close(producer *p, uint32_t timeout_ms,
   return 0;
 }
 
+void producer_stats(const producer *p, rstream_producer_stats &stats) {
+  stats.messages_sent = p->next_id - 1;
+  stats.messages_confirmed = p->messages_confirmed;
+  stats.messages_failed = p->messages_failed;
+  stats.messages_in_flight = producer_in_flight(p);
+  stats.bytes_in_flight = p->bytes_in_flight;
+  stats.frames_sent = p->frames_sent;
+  stats.unknown_confirms = p->unknown_confirms;
+  stats.recoveries = p->recoveries;
+  stats.messages_resent = p->messages_resent;
+}
+
 rstream_handle_state producer_state(const producer *p) {
   if (p->phase >= producer_phase::ended) {
     return p->closing && p->phase == producer_phase::leaving ? RSTREAM_STATE_DRAINING

@@ -185,6 +185,7 @@ void producer_move_limit(producer *p);
                                  rstream_producer_closed_cb on_closed);
 [[nodiscard]] int producer_reconnect(producer *p);
 rstream_handle_state producer_state(const producer *p);
+void producer_stats(const producer *p, rstream_producer_stats &stats);
 
 // Every message before this one has its outcome.
 uint64_t producer_first_waiting(const producer *p);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "client/env.h"
+#include "client/super_partitions.h"
 #include "util/array.h"
 
 namespace rstream {
@@ -18,48 +19,12 @@ void finish(super_consumer *s);
 
 template <class Use>
 void each(const super_consumer *s, Use use) {
-  for (list_node *n = s->partitions.next; n != &s->partitions; n = n->next)
-    use(RSTREAM_OWNER(n, super_subscription, node));
-}
-
-void set_phase(super_consumer *s, super_consumer_phase phase) {
-  assert(phase > s->phase);
-  s->phase = phase;
+  partitions_each<super_subscription>(s, use);
 }
 
 void queue_task(super_consumer *s) {
   if (s->phase < super_consumer_phase::closed)
     net_task_queue(*s->env->world, s->task, task_stage::gather);
-}
-
-void tell_state(super_consumer *s, rstream_handle_state state, int reason,
-                const char *text) {
-  if (!s->options.on_state || s->closing) return;
-  rstream_state event{};
-  event.struct_size = sizeof event;
-  event.state = state;
-  event.reason = reason;
-  event.text = text;
-  event.stream = s->super_stream;
-  s->options.on_state(s, &event, s->options.user);
-}
-
-void tell_partition(super_subscription *part, rstream_partition_change change,
-                    rstream_handle_state state, int reason, const char *text) {
-  super_consumer *s = part->owner;
-  if (!s->options.on_partition || s->closing) return;
-  rstream_partition_event event{sizeof event, change, state, reason, text, part->stream};
-  s->options.on_partition(s, &event, s->options.user);
-}
-
-void tell_changes(super_consumer *s) {
-  each(s, [](super_subscription *part) {
-    if (part->told_listed == part->listed) return;
-    part->told_listed = part->listed;
-    tell_partition(part,
-                   part->listed ? RSTREAM_PARTITION_ADDED : RSTREAM_PARTITION_REMOVED,
-                   RSTREAM_STATE_OPENING, 0, "");
-  });
 }
 
 // ---- consumers of partitions
@@ -92,7 +57,7 @@ void on_link_state(rstream_consumer *c, const rstream_state *state, void *user) 
   part->awaited = false;
   if (state->state != RSTREAM_STATE_OPEN) watch_hurry(s->watch);
   if (s->consumer_options.on_state) s->consumer_options.on_state(c, state, user);
-  tell_partition(part, RSTREAM_PARTITION_STATE, state->state, state->reason, state->text);
+  partition_tell(part, RSTREAM_PARTITION_STATE, state->state, state->reason, state->text);
   if (state->state == RSTREAM_STATE_CLOSED) leave(part);
   queue_task(s);
 }
@@ -142,28 +107,12 @@ void share_bytes(super_consumer *s) {
 
 // ---- the list of partitions
 
-super_subscription *find(super_consumer *s, std::string_view stream) {
-  super_subscription *found = nullptr;
-  each(s, [&](super_subscription *part) {
-    if (stream == part->stream) found = part;
-  });
-  return found;
-}
-
 super_subscription *add(super_consumer *s, std::string_view stream) {
   if (s->known == most_partitions) return nullptr;
-  memory &mem = env_memory(s->env);
-  auto *part = memory_new<super_subscription>(mem);
+  auto *part = partitions_add<super_subscription>(s, stream);
   if (!part) return nullptr;
-  part->stream = memory_copy_text(mem, stream);
-  if (!part->stream) {
-    memory_delete(mem, part);
-    return nullptr;
-  }
-  part->owner = s;
   part->awaited = s->phase == super_consumer_phase::looking;
   part->later = !part->awaited;
-  list_push_back(s->partitions, part->node);
   s->known++;
   return part;
 }
@@ -177,7 +126,8 @@ bool take_list(super_consumer *s, const wire::seq<std::string_view> &streams) {
   wire::seq_iter<std::string_view> it(streams);
   for (std::string_view name; it.next(name); n++) {
     bool stays = n < s->count && name == s->by_index[n]->stream;
-    super_subscription *part = stays ? s->by_index[n] : find(s, name);
+    super_subscription *part =
+        stays ? s->by_index[n] : partitions_find<super_subscription>(s, name);
     by_index[n] = part ? part : add(s, name);
     if (by_index[n]) continue;
     memory_release(mem, by_index);
@@ -216,9 +166,9 @@ void on_partitions(partition_watch *watch, const wire::seq<std::string_view> &st
     return;
   }
   if (s->phase == super_consumer_phase::looking)
-    set_phase(s, super_consumer_phase::opening);
+    super_set_phase(s, super_consumer_phase::opening);
   settle_links(s);
-  tell_changes(s);
+  partitions_tell_changes<super_subscription>(s);
   queue_task(s);
 }
 
@@ -238,7 +188,7 @@ void on_failed(partition_watch *watch, int status, const char *text) {
   super_consumer *s = RSTREAM_OWNER(watch, super_consumer, watch);
   log_line(s->env->log, log_level::error, "super consumer on %s ended: %s: %s",
            s->super_stream, rstream_error_text(status), text);
-  set_phase(s, super_consumer_phase::ending);
+  super_set_phase(s, super_consumer_phase::ending);
   s->end_reason = status;
   snprintf(s->end_text, sizeof s->end_text, "%s", text);
   watch_stop(s->watch);
@@ -257,23 +207,19 @@ void on_task(net_task *task) {
   if (s->closing) {
     if (links_gone(s)) finish(s);
   } else if (s->phase == super_consumer_phase::opening && all_awaited_told(s)) {
-    set_phase(s, super_consumer_phase::open);
+    super_set_phase(s, super_consumer_phase::open);
     log_line(s->env->log, log_level::info, "super consumer open on %s, %u partitions",
              s->super_stream, s->count);
-    tell_state(s, RSTREAM_STATE_OPEN, 0, "");
+    super_tell_state(s, RSTREAM_STATE_OPEN, 0, "");
   } else if (s->phase == super_consumer_phase::ending && links_gone(s)) {
-    set_phase(s, super_consumer_phase::ended);
-    tell_state(s, RSTREAM_STATE_CLOSED, s->end_reason, s->end_text);
+    super_set_phase(s, super_consumer_phase::ended);
+    super_tell_state(s, RSTREAM_STATE_CLOSED, s->end_reason, s->end_text);
   }
 }
 
 void release(super_consumer *s) {
   memory &mem = env_memory(s->env);
-  while (list_node *node = list_pop_front(s->partitions)) {
-    super_subscription *part = RSTREAM_OWNER(node, super_subscription, node);
-    memory_release(mem, part->stream);
-    memory_delete(mem, part);
-  }
+  partitions_release<super_subscription>(s, [](super_subscription *) {});
   if (s->filter_values) {
     for (size_t i = 0; i < s->consumer_options.filter_value_count; i++)
       memory_release(mem, s->filter_values[i]);
@@ -288,7 +234,7 @@ void release(super_consumer *s) {
 // Runs from the task only, never inside a callback of this super consumer.
 void finish(super_consumer *s) {
   env *e = s->env;
-  set_phase(s, super_consumer_phase::closed);
+  super_set_phase(s, super_consumer_phase::closed);
   watch_stop(s->watch);
   net_task_cancel(s->task);
   list_remove(s->node);

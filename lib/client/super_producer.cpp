@@ -14,23 +14,6 @@ namespace {
 
 void finish(super_producer *s);
 
-void set_phase(super_producer *s, super_phase phase) {
-  assert(phase > s->phase);
-  s->phase = phase;
-}
-
-void tell_state(super_producer *s, rstream_handle_state state, int reason,
-                const char *text) {
-  if (!s->options.on_state || s->closing) return;
-  rstream_state event{};
-  event.struct_size = sizeof event;
-  event.state = state;
-  event.reason = reason;
-  event.text = text;
-  event.stream = s->super_stream;
-  s->options.on_state(s, &event, s->options.user);
-}
-
 // ---- producers of partitions
 
 void set_link(super_partition *part, producer *link) {
@@ -42,11 +25,25 @@ void set_link(super_partition *part, producer *link) {
   }
 }
 
+// What a producer has counted is added to what others have.
+void add_counters(rstream_producer_stats &sum, const producer *link) {
+  rstream_producer_stats own{};
+  producer_stats(link, own);
+  sum.messages_confirmed += own.messages_confirmed;
+  sum.messages_failed += own.messages_failed;
+  sum.messages_in_flight += own.messages_in_flight;
+  sum.bytes_in_flight += own.bytes_in_flight;
+  sum.frames_sent += own.frames_sent;
+  sum.unknown_confirms += own.unknown_confirms;
+  sum.recoveries += own.recoveries;
+  sum.messages_resent += own.messages_resent;
+}
+
 // Its counters, and where its ids end, go to the partition.
 void take_over(super_partition *part) {
   producer *link = part->link;
-  part->confirmed_before += link->messages_confirmed;
-  part->failed_before += link->messages_failed;
+  add_counters(part->before, link);
+  part->before.messages_in_flight = part->before.bytes_in_flight = 0;
   part->next_id = link->next_id;
   if (link->window_full) super_on_writable(link, part);  // it won't tell any more
   set_link(part, nullptr);
@@ -83,8 +80,7 @@ void on_link_state(rstream_producer *, const rstream_state *state, void *user) {
     take_over(part);
   }
   if (state->state != RSTREAM_STATE_OPEN) watch_hurry(s->watch);
-  super_tell_partition(part, RSTREAM_PARTITION_STATE, state->state, state->reason,
-                       state->text);
+  partition_tell(part, RSTREAM_PARTITION_STATE, state->state, state->reason, state->text);
   super_queue_task(s);
 }
 
@@ -162,18 +158,10 @@ bool same_list(const super_producer *s, const wire::seq<std::string_view> &strea
 
 super_partition *add_partition(super_producer *s, std::string_view stream) {
   if (s->last_number == most_partition_numbers) return nullptr;
-  memory &mem = env_memory(s->env);
-  auto *part = memory_new<super_partition>(mem);
+  auto *part = partitions_add<super_partition>(s, stream);
   if (!part) return nullptr;
-  part->stream = memory_copy_text(mem, stream);
-  if (!part->stream) {
-    memory_delete(mem, part);
-    return nullptr;
-  }
-  part->owner = s;
   part->number = ++s->last_number;
   part->next_id = (uint64_t{part->number} << partition_number_shift) + 1;
-  list_push_back(s->partitions, part->node);
   return part;
 }
 
@@ -220,10 +208,10 @@ void settle_links(super_producer *s) {
 }
 
 void become_open(super_producer *s) {
-  set_phase(s, super_phase::open);
+  super_set_phase(s, super_phase::open);
   log_line(s->env->log, log_level::info, "super producer open on %s, %u partitions",
            s->super_stream, s->count);
-  tell_state(s, RSTREAM_STATE_OPEN, 0, "");
+  super_tell_state(s, RSTREAM_STATE_OPEN, 0, "");
 }
 
 void on_partitions(partition_watch *watch, const wire::seq<std::string_view> &streams) {
@@ -241,7 +229,7 @@ void on_partitions(partition_watch *watch, const wire::seq<std::string_view> &st
     super_forget_routes(s);
   }
   settle_links(s);
-  super_tell_changes(s);
+  partitions_tell_changes<super_partition>(s);
   if (s->phase == super_phase::looking) become_open(s);
   super_queue_task(s);
 }
@@ -267,7 +255,7 @@ void close_links(super_producer *s, uint32_t timeout_ms) {
 void end(super_producer *s, int reason, const char *text) {
   log_line(s->env->log, log_level::error, "super producer on %s ended: %s: %s",
            s->super_stream, rstream_error_text(reason), text);
-  if (s->phase < super_phase::ending) set_phase(s, super_phase::ending);
+  if (s->phase < super_phase::ending) super_set_phase(s, super_phase::ending);
   s->accepting = false;
   super_not_straight(s);
   s->end_reason = reason;
@@ -307,8 +295,8 @@ void look_how_far_it_got(super_producer *s) {
     }
     if (everything_told(s)) finish(s);
   } else if (s->phase == super_phase::ending && everything_told(s)) {
-    set_phase(s, super_phase::ended);
-    tell_state(s, RSTREAM_STATE_CLOSED, s->end_reason, s->end_text);
+    super_set_phase(s, super_phase::ended);
+    super_tell_state(s, RSTREAM_STATE_CLOSED, s->end_reason, s->end_text);
   }
 }
 
@@ -337,12 +325,8 @@ void release(super_producer *s) {
   memory &mem = env_memory(s->env);
   super_release_routes(s);
   letters_release(s);
-  while (list_node *node = list_pop_front(s->partitions)) {
-    super_partition *part = RSTREAM_OWNER(node, super_partition, node);
-    ring_release(mem, part->letter_ids);
-    memory_release(mem, part->stream);
-    memory_delete(mem, part);
-  }
+  partitions_release<super_partition>(
+      s, [&](super_partition *part) { ring_release(mem, part->letter_ids); });
   release_arrays(mem, arrays_of(s));
   memory_release(mem, s->super_stream);
   memory_release(mem, s->name);
@@ -352,7 +336,7 @@ void release(super_producer *s) {
 // Runs from the task only, never inside a callback of this super producer.
 void finish(super_producer *s) {
   env *e = s->env;
-  set_phase(s, super_phase::closed);
+  super_set_phase(s, super_phase::closed);
   watch_stop(s->watch);
   net_timer_stop(*e->world, s->close_timer);
   net_timer_stop(*e->world, s->letter_timer);
@@ -407,29 +391,8 @@ void super_queue_task(super_producer *s) {
     net_task_queue(*s->env->world, s->task, task_stage::gather);
 }
 
-void super_tell_partition(super_partition *part, rstream_partition_change change,
-                          rstream_handle_state state, int reason, const char *text) {
-  super_producer *s = part->owner;
-  if (!s->options.on_partition || s->closing) return;
-  rstream_partition_event event{sizeof event, change, state, reason, text, part->stream};
-  s->options.on_partition(s, &event, s->options.user);
-}
-
-void super_tell_changes(super_producer *s) {
-  super_each(s, [](super_partition *part) {
-    if (part->told_listed == part->listed) return;
-    part->told_listed = part->listed;
-    super_tell_partition(
-        part, part->listed ? RSTREAM_PARTITION_ADDED : RSTREAM_PARTITION_REMOVED,
-        RSTREAM_STATE_OPENING, 0, "");
-  });
-}
-
 super_partition *super_find_partition(super_producer *s, std::string_view stream) {
-  super_partition *found = nullptr;
-  super_each(s, [&](super_partition *part) {
-    if (stream == part->stream) found = part;
-  });
+  auto *found = partitions_find<super_partition>(s, stream);
   return found ? found : add_partition(s, stream);
 }
 
@@ -466,6 +429,7 @@ int super_producer_open(super_producer **out, env *e,
   auto *s = memory_new<super_producer>(env_memory(e));
   if (!s) return env_error(e, RSTREAM_ENOMEM, "no memory for a super producer");
   s->env = e;
+  s->serial = ++e->producers_opened;
   int rc = copy_texts(s, options, of_partitions) ? 0 : RSTREAM_ENOMEM;
   if (rc == 0) {
     init(s);
@@ -506,18 +470,11 @@ rstream_handle_state super_producer_state(const super_producer *s) {
 }
 
 void super_partition_stats(const super_partition *part, rstream_producer_stats &stats) {
-  uint64_t base = (uint64_t{part->number} << partition_number_shift) + 1;
   const producer *link = part->link;
+  stats = part->before;
+  if (link) add_counters(stats, link);
+  uint64_t base = (uint64_t{part->number} << partition_number_shift) + 1;
   stats.messages_sent = (link ? link->next_id : part->next_id) - base;
-  stats.messages_confirmed = part->confirmed_before;
-  stats.messages_failed = part->failed_before;
-  if (!link) return;
-  stats.messages_confirmed += link->messages_confirmed;
-  stats.messages_failed += link->messages_failed;
-  stats.messages_in_flight = producer_in_flight(link);
-  stats.bytes_in_flight = link->bytes_in_flight;
-  stats.frames_sent = link->frames_sent;
-  stats.unknown_confirms = link->unknown_confirms;
 }
 
 void super_producer_stats(const super_producer *s, rstream_super_producer_stats &stats) {

@@ -18,15 +18,15 @@ struct super_partition {
   list_node node;  // of super_producer::partitions
   rstream_super_producer *owner = nullptr;
   char *stream = nullptr;
-  producer *link = nullptr;  // nullptr: not open
-  uint32_t number = 0;       // from 1
-  uint64_t next_id = 0;      // where the ids of the next producer begin
-  bool listed = false;       // the super stream has it
-  bool leaving = false;      // its last producer is still being closed
-  int reason = 0;            // why its producer ended; 0: it may be opened
-  uint32_t copies = 0;       // of letters, sent and without outcome
-  bool told_listed = false;  // the application knows it so
-  uint64_t confirmed_before = 0, failed_before = 0;  // of its earlier producers
+  producer *link = nullptr;            // nullptr: not open
+  uint32_t number = 0;                 // from 1
+  uint64_t next_id = 0;                // where the ids of the next producer begin
+  bool listed = false;                 // the super stream has it
+  bool leaving = false;                // its last producer is still being closed
+  int reason = 0;                      // why its producer ended; 0: it may be opened
+  uint32_t copies = 0;                 // of letters, sent and without outcome
+  bool told_listed = false;            // the application knows it so
+  rstream_producer_stats before = {};  // what its earlier producers have counted
   // The copies' ids in the group of outcomes that is being told.
   ring<uint64_t> letter_ids;
 };
@@ -140,6 +140,7 @@ struct rstream_super_producer {
   uint64_t copies_out = 0;  // of letters, in partitions
   uint64_t copies_made = 0;
   uint64_t last_given = 0;  // publishing id
+  uint64_t serial = 0;      // tells it from others that had its address
 
   bool window_full = false;  // on_writable is owed
   bool delivering = false;   // letters are being put into partitions
@@ -174,6 +175,14 @@ constexpr size_t bare_overhead = 32;
                              std::string_view key, uint64_t *id);
 [[nodiscard]] int super_send_body(super_producer *s, const void *body, size_t body_size,
                                   std::string_view key, uint64_t *id);
+// All of them as one entry of one partition. Without data() the first one gives the key.
+[[nodiscard]] int super_send_sub_entry(super_producer *s, const message_array &messages,
+                                       uint8_t compression, std::string_view key,
+                                       uint64_t *first_id);
+// The callback of a message becomes this one; harmless when it has its outcome. `user` is
+// what it had.
+void super_replace_completion(super_producer *s, uint64_t id, void *user,
+                              rstream_outcome_cb on_outcome, void *new_user);
 [[nodiscard]] int super_flush_all(super_producer *s, rstream_super_flushed_cb on_flushed,
                                   void *user);
 [[nodiscard]] int super_producer_close(super_producer *s, uint32_t timeout_ms,

@@ -3,6 +3,7 @@
 // Private to the files super_producer*.cpp.
 
 #include "client/env.h"
+#include "client/super_partitions.h"
 #include "client/super_producer.h"
 
 namespace rstream {
@@ -16,14 +17,9 @@ void super_queue_task(super_producer *s);
 // The partition of that name; a new one if there is none. nullptr when out of memory or
 // numbers.
 super_partition *super_find_partition(super_producer *s, std::string_view stream);
-void super_tell_partition(super_partition *part, rstream_partition_change change,
-                          rstream_handle_state state, int reason, const char *text);
-// Tells which partitions were added or removed.
-void super_tell_changes(super_producer *s);
 template <class Use>
 void super_each(const super_producer *s, Use use) {
-  for (list_node *n = s->partitions.next; n != &s->partitions; n = n->next)
-    use(RSTREAM_OWNER(n, super_partition, node));
+  partitions_each<super_partition>(s, use);
 }
 
 // ---- super_producer_send.cpp
@@ -72,6 +68,9 @@ void super_release_routes(super_producer *s);
 void letter_fail_waiting(super_producer *s, int status);
 void letter_tell(super_producer *s);
 void letter_watch_timeout(super_producer *s);
+// False when there is no letter whose callback has this `user`.
+bool letter_replace_completion(super_producer *s, void *user,
+                               rstream_outcome_cb on_outcome, void *new_user);
 void on_copy_outcome(rstream_producer *p, uint64_t id, int status, void *user);
 void letters_release(super_producer *s);
 

@@ -282,6 +282,20 @@ void letter_tell(super_producer *s) {
   }
 }
 
+bool letter_replace_completion(super_producer *s, void *user,
+                               rstream_outcome_cb on_outcome, void *new_user) {
+  for (list *all : {&s->letters, &s->told}) {
+    for (list_node *n = all->next; n != all; n = n->next) {
+      letter *l = letter_of(n);
+      if (l->outcome_user != user) continue;
+      l->on_outcome = on_outcome;
+      l->outcome_user = new_user;
+      return true;
+    }
+  }
+  return false;
+}
+
 void letter_watch_timeout(super_producer *s) {
   if (s->producer_options.confirm_timeout_off) return;
   uint64_t now_ms = net_now_ms(*s->env->world);

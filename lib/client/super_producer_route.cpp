@@ -85,7 +85,7 @@ void on_answer(locator_op *op, int status, wire::bytes body, const char *) {
   if (status == 0 && !learn(s, r, response.streams)) status = RSTREAM_ENOMEM;
   r.status = status;
   if (status == 0) {
-    super_tell_changes(s);
+    partitions_tell_changes<super_partition>(s);
   } else if (r.state == route_state::asking) {
     r.state = route_state::unknown;
     log_line(s->env->log, log_level::warn, "no route from super stream %s: %s",

@@ -68,13 +68,12 @@ void take_back(super_producer *s) {
 }
 
 // How much may be sent until somebody has to look again.
-bool find_room(super_producer *s, size_t body_bytes) {
+bool find_room(super_producer *s, uint64_t count, uint64_t wanted_bytes) {
   uint64_t messages = super_in_flight(s);
   uint64_t bytes = super_bytes_in_flight(s);
   const rstream_producer_options &o = s->producer_options;
-  bool room =
-      messages == 0 || (messages < o.max_messages_in_flight &&
-                        bytes + body_bytes + bare_overhead <= o.max_bytes_in_flight);
+  bool room = messages == 0 || (messages + count <= o.max_messages_in_flight &&
+                                bytes + wanted_bytes <= o.max_bytes_in_flight);
   s->messages_left = 0;
   if (!room) {
     s->window_full = true;
@@ -88,10 +87,10 @@ bool find_room(super_producer *s, size_t body_bytes) {
   return true;
 }
 
-bool has_room(super_producer *s, size_t body_bytes) {
+bool has_room(super_producer *s, uint64_t count, uint64_t bytes) {
   take_back(s);
-  if (s->messages_left > 0 && body_bytes + bare_overhead <= s->bytes_left) return true;
-  return find_room(s, body_bytes);
+  if (s->messages_left >= count && bytes <= s->bytes_left) return true;
+  return find_room(s, count, bytes);
 }
 
 // One partition, whose order nothing that waits can disturb.
@@ -101,9 +100,10 @@ bool goes_straight(const super_producer *s, const route_answer &route) {
 }
 
 // Of a sub-entry that got closed and packed, bytes may have come back.
-void book_sent(super_producer *s, const producer *link, uint64_t bytes_before) {
+void book_sent(super_producer *s, const producer *link, uint64_t count,
+               uint64_t bytes_before) {
   uint64_t bytes = link->bytes_in_flight;
-  super_book(s, 1, bytes > bytes_before ? bytes - bytes_before : 0);
+  super_book(s, count, bytes > bytes_before ? bytes - bytes_before : 0);
 }
 
 int send_straight(super_producer *s, super_partition *part, const rstream_message &m,
@@ -115,8 +115,37 @@ int send_straight(super_producer *s, super_partition *part, const rstream_messag
   rc = producer_send(link, m, id);
   if (rc < 0) return rc;
   if (s->producer_options.ids_given) s->last_given = m.publishing_id;
-  book_sent(s, link, bytes_before);
+  book_sent(s, link, 1, bytes_before);
   return 0;
+}
+
+// ---- sub-entries that the application makes
+
+int wait_for_route(super_producer *s) {
+  s->window_full = true;  // told like that
+  return RSTREAM_EAGAIN;
+}
+
+// The producer of the one partition that a sub-entry goes to.
+int link_of_key(super_producer *s, std::string_view key, producer **link) {
+  if (s->first_waiting) return wait_for_route(s);
+  route_answer route = super_route(s, key);
+  if (route.verdict == route_verdict::asked) return wait_for_route(s);
+  if (route.count == 1) return super_link(route.one, link);
+  if (route.count == 0) return route.status ? route.status : RSTREAM_ENOROUTE;
+  return env_error(s->env, RSTREAM_ENOTSUP, "a sub-entry can't go to several partitions");
+}
+
+// The bodies, and what is around them at most.
+bool sub_entry_bytes(const message_array &messages, uint64_t &bytes) {
+  bytes = wire::publish_sub_batch_overhead;
+  for (size_t i = 0; i < messages.count; i++) {
+    message_storage storage;
+    const rstream_message *m = message_at(messages, i, storage);
+    if (!m) return false;
+    bytes += m->body_size + record_overhead;
+  }
+  return true;
 }
 
 }  // namespace
@@ -145,7 +174,7 @@ int super_send(super_producer *s, const rstream_message &m, std::string_view key
   bool has_key = find_key(s, m, key);
   rc = has_key ? check_key(s, key) : 0;
   if (rc < 0) return rc;
-  if (!has_room(s, m.body_size)) return RSTREAM_EAGAIN;
+  if (!has_room(s, 1, m.body_size + bare_overhead)) return RSTREAM_EAGAIN;
   if (!s->straight) find_straight_way(s);
   route_answer route;
   route.verdict = route_verdict::found;  // of a message without a key: none
@@ -160,11 +189,11 @@ int super_send_to(super_producer *s, producer *link, const void *body, size_t bo
     s->small_left--;
     return producer_send_body(link, body, body_size, id);
   }
-  if (!has_room(s, body_size)) return RSTREAM_EAGAIN;
+  if (!has_room(s, 1, body_size + bare_overhead)) return RSTREAM_EAGAIN;
   uint64_t bytes_before = link->bytes_in_flight;
   int rc = producer_send_body(link, body, body_size, id);
   if (rc < 0) return rc;
-  book_sent(s, link, bytes_before);
+  book_sent(s, link, 1, bytes_before);
   if (body_size <= small_body) set_aside(s);
   return 0;
 }
@@ -185,6 +214,39 @@ int super_send_body(super_producer *s, const void *body, size_t body_size,
   m.body = body;
   m.body_size = body_size;
   return super_send(s, m, key, id);
+}
+
+int super_send_sub_entry(super_producer *s, const message_array &messages,
+                         uint8_t compression, std::string_view key, uint64_t *first_id) {
+  if (!s->accepting) return RSTREAM_ECLOSED;
+  message_storage first, last;
+  uint64_t bytes;
+  if (!sub_entry_bytes(messages, bytes)) return RSTREAM_EINVAL;
+  const rstream_message &m = *message_at(messages, 0, first);
+  int rc = message_check(s->env, s->producer_options, m, s->last_given);
+  if (rc < 0) return rc;
+  if (!find_key(s, m, key)) return RSTREAM_ENOROUTE;
+  rc = check_key(s, key);
+  if (rc < 0) return rc;
+  if (!has_room(s, messages.count, bytes)) return RSTREAM_EAGAIN;
+  producer *link = nullptr;
+  rc = link_of_key(s, key, &link);
+  if (rc < 0) return rc;
+  uint64_t bytes_before = link->bytes_in_flight;
+  rc = producer_send_sub_entry(link, messages, compression, first_id);
+  if (rc < 0) return rc;
+  book_sent(s, link, messages.count, bytes_before);
+  if (s->producer_options.ids_given)
+    s->last_given = message_at(messages, messages.count - 1, last)->publishing_id;
+  return 0;
+}
+
+void super_replace_completion(super_producer *s, uint64_t id, void *user,
+                              rstream_outcome_cb on_outcome, void *new_user) {
+  if (letter_replace_completion(s, user, on_outcome, new_user)) return;
+  super_each(s, [&](super_partition *part) {
+    if (part->link) producer_replace_completion(part->link, id, on_outcome, new_user);
+  });
 }
 
 void super_not_straight(super_producer *s) {

@@ -419,6 +419,40 @@ TEST_F(super_producers, a_partition_that_ended_is_not_remembered) {
   EXPECT_EQ(failed, 1u);
 }
 
+TEST_F(super_producers, what_a_partition_counts_outlives_its_producers) {
+  make_orders(1);
+  open_super();
+  wait_open();
+  rstream_producer_stats x;
+  x.struct_size = sizeof x;
+  auto look = [&] { EXPECT_EQ(rstream_super_producer_partition_stats(s, 0, &x), 0); };
+  ASSERT_EQ(send_to("k", "a"), 0);
+  ASSERT_TRUE(wait_for(1));
+  fake::peer_reset(*fake::publisher_of(cluster(), "orders-0")->peer);
+  ASSERT_EQ(send_to("k", "b"), 0);
+  ASSERT_TRUE(wait_for(2));
+  look();
+  EXPECT_EQ(x.messages_confirmed, 2u);
+  EXPECT_EQ(x.recoveries, 1u);
+  EXPECT_GE(x.frames_sent, 2u);
+  uint64_t frames = x.frames_sent;
+  fake::stream_delete(cluster(), "orders-0");
+  ASSERT_TRUE(run_until([&] { return super_stats().partitions_open == 0; }));
+  fake::stream_create(cluster(), "orders-0");
+  look_again();
+  ASSERT_EQ(send_to("k", "c"), 0);
+  ASSERT_TRUE(wait_for(3));
+  look();
+  EXPECT_EQ(x.messages_sent, 3u);
+  EXPECT_EQ(x.messages_confirmed, 3u);
+  EXPECT_EQ(x.messages_failed, 0u);
+  EXPECT_EQ(x.messages_in_flight, 0u);
+  EXPECT_EQ(x.bytes_in_flight, 0u);
+  EXPECT_EQ(x.recoveries, 1u);
+  EXPECT_EQ(x.frames_sent, frames + 1);
+  EXPECT_EQ(rstream_super_producer_partition_stats(s, 1, &x), RSTREAM_EINVAL);
+}
+
 TEST_F(super_producers, two_of_one_name_are_refused) {
   make_orders(2);
   of_partitions.name = "till";
