@@ -117,8 +117,8 @@ TEST_F(consumer, a_wrong_crc_ends_it_and_nothing_of_the_chunk_is_handed_out) {
 }
 
 TEST_F(consumer, a_bad_chunk_ahead_of_the_answer_to_subscribe_is_asked_for_anew) {
-  peer_frame first;
-  broker.on_frame = [&](peer_link &l, const peer_frame &f) {
+  // It is asked until the end, when this function is over.
+  broker.on_frame = [first = peer_frame{}](peer_link &l, const peer_frame &f) mutable {
     if (f.key == raw(key::unsubscribe)) l.answer(first, wire::response::ok);
     if (f.key != raw(key::subscribe) || !first.bytes.empty()) return false;
     first = f;
