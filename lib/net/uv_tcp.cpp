@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cerrno>
+#include <cstring>
 
 #include "net/uv_world.h"
 
@@ -165,12 +166,13 @@ void tcp_close(transport *base) {
 constexpr transport_ops ops = {tcp_write, tcp_close};
 
 int open_socket(const net_address &address) {
-  auto *name = reinterpret_cast<const sockaddr *>(address.bytes);
-  int fd = socket(name->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_storage name{};  // which is aligned, unlike bytes
+  memcpy(&name, address.bytes, address.size);
+  int fd = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return last_error();
   int rc;
   do {
-    rc = connect(fd, name, address.size);
+    rc = connect(fd, reinterpret_cast<sockaddr *>(&name), address.size);
   } while (rc < 0 && errno == EINTR);
   // A refusal that is known at once is told by the poll handle like a later one; anything
   // else means that the attempt can't even be made.

@@ -61,10 +61,10 @@ struct world_of_names : testing::Test {
     q.calls++;
     q.status = status;
     for (const net_address &a : addresses) {
-      auto *name = reinterpret_cast<const sockaddr *>(a.bytes);
-      q.found += name->sa_family == AF_INET6 ? "6 " : "4 ";
-      auto *with_port = reinterpret_cast<const sockaddr_in *>(a.bytes);
-      uint16_t port = ntohs(with_port->sin_port);
+      sockaddr_in name;  // the port is at the same place in both kinds
+      memcpy(&name, a.bytes, sizeof name);
+      q.found += name.sin_family == AF_INET6 ? "6 " : "4 ";
+      uint16_t port = ntohs(name.sin_port);
       if (&a != &addresses.front()) {
         EXPECT_EQ(port, q.port);
       }
