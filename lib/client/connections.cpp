@@ -165,13 +165,13 @@ void on_credit_error(conn *c, const wire::credit_error &frame) {
   ignore(c, "a refused Credit", frame.subscription_id);
 }
 
-// The broker has dropped what this connection had on the stream: the ids are free.
 // DeclarePublisher or Subscribe is on its way.
 bool is_declaring(const shared_conn *s, member &m) {
   return s->kind == member_kind::producer ? producer_is_declaring(producer_of(m))
                                           : consumer_is_subscribing(consumer_of(m));
 }
 
+// The broker has dropped what this connection had on the stream: the ids are free.
 void on_metadata_update(conn *c, const wire::metadata_update &frame) {
   shared_conn *s = shared_of(c);
   for (member *m : s->by_id) {
@@ -234,6 +234,21 @@ void on_idle(net_timer *timer) {
   if (!s->link) return end_shared(s, 0, "");
   if (s->env->state == env_state::open && s->opened) s->env->connections.closed_idle++;
   conn_close(s->link);
+}
+
+// Comes to the broker behind whatever was asked about the id before: what it makes of
+// that yet does not stay. A name would not be free again else on this connection, nor the
+// turn of a single active consumer. Nobody waits for the answer; without memory for it,
+// all is as before.
+void give_up_id(const shared_conn *s, uint8_t id) {
+  conn *link = s->link;
+  if (!link || link->state != conn_state::ready) return;
+  uint32_t correlation_id = link->next_correlation_id++;
+  if (s->kind == member_kind::producer) {
+    (void)conn_send(link, wire::delete_publisher{correlation_id, id});
+  } else {
+    (void)conn_send(link, wire::unsubscribe{correlation_id, id});
+  }
 }
 
 uint32_t count_of(const env *e, member_kind kind) {
@@ -318,21 +333,6 @@ int connections_join(env *e, member_kind kind, member &m, const char *host,
   }
   take_id(s, m);
   return s->link && s->link->state == conn_state::ready ? 1 : 0;
-}
-
-// Comes to the broker behind whatever was asked about the id before: what it makes of
-// that yet does not stay. A name would not be free again else on this connection, nor the
-// turn of a single active consumer. Nobody waits for the answer; without memory for it,
-// all is as before.
-static void give_up_id(const shared_conn *s, uint8_t id) {
-  conn *link = s->link;
-  if (!link || link->state != conn_state::ready) return;
-  uint32_t correlation_id = link->next_correlation_id++;
-  if (s->kind == member_kind::producer) {
-    (void)conn_send(link, wire::delete_publisher{correlation_id, id});
-  } else {
-    (void)conn_send(link, wire::unsubscribe{correlation_id, id});
-  }
 }
 
 void connections_leave(member &m, leave_kind how) {

@@ -102,7 +102,7 @@ struct rstream_super_producer {
   rstream_super_producer_closed_cb on_closed = nullptr;
   char end_text[128] = {};
 
-  // What one message costs to send is decided by these few, see super_send_short(). With
+  // What one message costs to send is decided by these few, see super_send_by(). With
   // none of them left, super_send() looks closer.
   rstream::key_memo memo;  // where keys led; hidden unless `straight`
   int64_t small_left = 0;  // bodies of up to small_body bytes, whose messages and bytes
