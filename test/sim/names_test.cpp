@@ -79,6 +79,14 @@ struct scenario_63 : simulated {
       EXPECT_LE(between, apart_us + slack_us) << i;
     }
   }
+  // That all addresses of the name were tried before the last one was found alive.
+  void expect_last_found(const char *name, size_t count, uint64_t apart_us) {
+    answer a;
+    ask_and_wait(env_at(name), a);
+    EXPECT_EQ(a.status, 0) << a.text;
+    expect_tried(count, apart_us);
+    EXPECT_EQ(kept(), 1u) << "the others are closed";
+  }
 };
 
 }  // namespace
@@ -86,34 +94,22 @@ struct scenario_63 : simulated {
 TEST_F(scenario_63, five_addresses_and_only_the_last_is_alive) {
   start(63);
   name_leads_to("five", "....!");
-  answer a;
-  ask_and_wait(env_at("five"), a);
-  EXPECT_EQ(a.status, 0) << a.text;
-  expect_tried(5, pause_us);
+  expect_last_found("five", 5, pause_us);
   EXPECT_LT(s.now_us, 4 * pause_us + 5 * slack_us);
-  EXPECT_EQ(kept(), 1u) << "the others are closed";
   finish();
 }
 
 TEST_F(scenario_63, an_address_of_the_wrong_family_costs_no_more_than_its_head_start) {
   start(64);
   name_leads_to("two", ".!");
-  answer a;
-  ask_and_wait(env_at("two"), a);
-  EXPECT_EQ(a.status, 0) << a.text;
-  expect_tried(2, pause_us);
-  EXPECT_EQ(kept(), 1u);
+  expect_last_found("two", 2, pause_us);
   finish();
 }
 
 TEST_F(scenario_63, addresses_that_refuse_cost_nothing) {
   start(65);
   name_leads_to("five", "xxxx!");
-  answer a;
-  ask_and_wait(env_at("five"), a);
-  EXPECT_EQ(a.status, 0) << a.text;
-  expect_tried(5, 0);
-  EXPECT_EQ(kept(), 1u);
+  expect_last_found("five", 5, 0);
   finish();
 }
 

@@ -36,23 +36,17 @@ struct pool : simulated {
     EXPECT_EQ(rstream_env_stats_get(env, &now), 0);
     return now;
   }
+  template <class Handle>
+  void wait_open(const Handle &handle) {
+    ASSERT_TRUE(run_until([&] { return handle.states == "O"; }));
+  }
   void open_writers(size_t count) {
     for (size_t i = 0; i < count; i++) open_writer(env, "invoices");
-    ASSERT_TRUE(run_until([&] {
-      for (const writer &w : writers) {
-        if (w.states != "O") return false;
-      }
-      return true;
-    }));
+    for (const writer &w : writers) wait_open(w);
   }
   void open_readers(size_t count) {
     for (size_t i = 0; i < count; i++) open_reader(env, "invoices");
-    ASSERT_TRUE(run_until([&] {
-      for (const reader &r : readers) {
-        if (r.states != "O") return false;
-      }
-      return true;
-    }));
+    for (const reader &r : readers) wait_open(r);
   }
   template <class Handle>
   void close_and_wait(Handle &handle) {
@@ -100,8 +94,7 @@ TEST_F(pool, producers_and_consumers_share_with_their_kind_up_to_the_limit) {
   // A place that came free is taken before another connection is made.
   close_and_wait(writers[0]);
   EXPECT_EQ(stats().producers_connected, 4u);
-  writer &w = open_writer(env, "invoices");
-  ASSERT_TRUE(run_until([&] { return w.states == "O"; }));
+  wait_open(open_writer(env, "invoices"));
   EXPECT_EQ(stats().connections_opened, 6u);
   EXPECT_EQ(used(), expected);
   finish();
@@ -117,7 +110,7 @@ TEST_F(pool, ids_go_round) {
   for (int i = 0; i < 256; i++) {
     if (last) close_and_wait(*last);
     last = &open_writer(env, "invoices");
-    ASSERT_TRUE(run_until([&] { return last->states == "O"; }));
+    wait_open(*last);
   }
   // All the way round, past the one in use.
   ASSERT_EQ(ids.size(), 3u + 256);
@@ -128,8 +121,7 @@ TEST_F(pool, ids_go_round) {
   ids.clear();
   open_readers(2);
   close_and_wait(readers[0]);
-  reader &r = open_reader(env, "invoices");
-  ASSERT_TRUE(run_until([&] { return r.states == "O"; }));
+  wait_open(open_reader(env, "invoices"));
   EXPECT_EQ(ids, (std::vector<unsigned>{0, 1, 2}));
   EXPECT_EQ(stats().connections_opened, 3u);
   finish();
@@ -151,8 +143,7 @@ TEST_F(pool, a_connection_that_nobody_uses_is_kept_for_a_while_then_closed) {
   EXPECT_EQ(now.connections_closed_idle, 0u);
   // Who comes in time has it.
   run_for(keep_us / 2);
-  reader &r = open_reader(env, "invoices");
-  ASSERT_TRUE(run_until([&] { return r.states == "O"; }));
+  wait_open(open_reader(env, "invoices"));
   EXPECT_EQ(stats().connections_idle, 1u);
   EXPECT_EQ(stats().connections_opened, 4u);
   ASSERT_TRUE(run_until([&] { return stats().connections_closed == 1; }));
